@@ -1,0 +1,90 @@
+// Where the suite finds the system under test, and people to write to. Reads the environment.
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+const WAIT_MS_MAX = 20_000;
+
+export function need(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; start the suites with clients/run.sh`);
+  return value;
+}
+
+export const url = need('HOLDLINE_URL').replace(/\/$/, '');
+export const token = need('HOLDLINE_TOKEN');
+export const phoneId = need('PHONE_ID');
+export const appId = need('APP_ID');
+export const appSecret = need('APP_SECRET');
+export const verifyToken = need('VERIFY_TOKEN');
+const controlUrl = need('CONTROL_URL').replace(/\/$/, '');
+
+/** The first true value of `probe()`; throws, naming `what`, when none comes in time. */
+export async function waitFor(what, probe, limitMs = WAIT_MS_MAX) {
+  const deadline = Date.now() + limitMs;
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`);
+    await pause(pauseMs);
+  }
+}
+
+let people = 0;
+
+/** Somebody with a phone that no other test uses. */
+export class Person {
+  constructor() {
+    people += 1;
+    const run = String(process.pid % 1000).padStart(3, '0');
+    this.address = `1651${run}${String(people).padStart(4, '0')}`;
+    this.page = `${controlUrl}/control/people/${this.address}`;
+  }
+
+  async received() {
+    const answer = await fetch(this.page);
+    if (answer.status === 404) return [];
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    return (await answer.json()).received;
+  }
+
+  /** What reached the person: exactly one message, as the provider was sent it. */
+  async only() {
+    const received = await waitFor(`a message at ${this.address}`, async () => {
+      const now = await this.received();
+      return now.length > 0 && now;
+    });
+    if (received.length !== 1) throw new Error(`${received.length} messages instead of one`);
+    return received[0].raw;
+  }
+
+  async write(text) {
+    const answer = await fetch(`${this.page}/send`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ channel: 'whatsapp', text }),
+    });
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  }
+}
+
+/** Makes `callbackUrl` the callback of the app, as a developer does once. */
+export async function register(callbackUrl) {
+  const login = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: appId,
+    client_secret: appSecret,
+  });
+  const grant = await fetch(`${url}/oauth/access_token?${login}`);
+  if (grant.status !== 200) throw new Error(`${grant.status} ${await grant.text()}`);
+  const answer = await fetch(`${url}/v23.0/${appId}/subscriptions`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      object: 'whatsapp_business_account',
+      callback_url: callbackUrl,
+      verify_token: verifyToken,
+      fields: 'messages',
+      access_token: (await grant.json()).access_token,
+    }),
+  });
+  if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
+}

@@ -1,0 +1,87 @@
+"""Where the suites find the system under test. Read from the environment; nothing is guessed."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import httpx
+
+WAIT_S_MAX = 20.0
+
+
+def need(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SystemExit(f"{name} is not set; start the suites with clients/run.sh")
+    return value
+
+
+@dataclass(frozen=True)
+class Environment:
+    url: str
+    token: str
+    phone_id: str
+    waba_id: str
+    app_id: str
+    app_secret: str
+    verify_token: str
+    control_url: str
+
+    @staticmethod
+    def load() -> "Environment":
+        return Environment(
+            url=need("HOLDLINE_URL").rstrip("/"),
+            token=need("HOLDLINE_TOKEN"),
+            phone_id=need("PHONE_ID"),
+            waba_id=need("WABA_ID"),
+            app_id=need("APP_ID"),
+            app_secret=need("APP_SECRET"),
+            verify_token=need("VERIFY_TOKEN"),
+            control_url=need("CONTROL_URL").rstrip("/"),
+        )
+
+
+def wait_for(what: str, probe, limit_s: float = WAIT_S_MAX):
+    """The first true value of `probe()`; fails, naming `what`, when none comes in time."""
+    deadline = time.monotonic() + limit_s
+    pause_s = 0.02
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {limit_s} s in vain for {what}")
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 0.25)
+
+
+class Person:
+    """Somebody with a phone, seen and moved through the control port of the sandbox."""
+
+    def __init__(self, environment: Environment, address: str):
+        self.address = address
+        self._page = f"{environment.control_url}/control/people/{address}"
+
+    def received(self) -> list[dict]:
+        answer = httpx.get(self._page, timeout=10)
+        if answer.status_code == 404:
+            return []
+        answer.raise_for_status()
+        return answer.json()["received"]
+
+    def wait_received(self, count: int = 1) -> list[dict]:
+        return wait_for(f"{count} message(s) at {self.address}", lambda: self._at_least(count))
+
+    def write(self, text: str) -> None:
+        self._send({"channel": "whatsapp", "text": text})
+
+    def press(self, button: str) -> None:
+        self._send({"channel": "whatsapp", "button": button})
+
+    def _at_least(self, count: int) -> list[dict] | None:
+        received = self.received()
+        return received if len(received) >= count else None
+
+    def _send(self, content: dict) -> None:
+        answer = httpx.post(f"{self._page}/send", json=content, timeout=10)
+        assert answer.is_success, f"{answer.status_code} {answer.text}"

@@ -1,0 +1,111 @@
+//! Which hop of its plan a delivery takes now. Asks the health of every route it may take before
+//! each send (invariant 6); when all are bad it stays (invariant 7).
+
+use super::route::{Policy, RouteView, Routes};
+use crate::Timestamp;
+use crate::health::Health;
+use crate::message::{Delivery, Priority};
+use crate::step::Cause;
+
+/// Where a delivery should go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Send by this hop now.
+    Take(u8),
+    /// This hop, as soon as its route has room.
+    Queue(u8),
+    /// Stay; look again at `until` at the latest, or when a route's health changes.
+    Hold { until: Timestamp, all_down: bool },
+    /// No hop of the plan is left.
+    Exhausted,
+}
+
+/// Chooses, and says why each better hop was passed over (the last cause).
+#[must_use]
+pub fn choose(
+    delivery: &Delivery,
+    now: Timestamp,
+    policy: &Policy,
+    routes: &dyn Routes,
+) -> (Choice, Option<Cause>) {
+    let mut passed = None;
+    let mut fallback = None;
+    let mut any_left = false;
+    for (index, hop) in (0_u8..).zip(delivery.hops.iter()) {
+        if delivery.is_spent(index) {
+            continue;
+        }
+        any_left = true;
+        match judge(delivery, index, now, policy, routes.view(hop.route)) {
+            Judgement::Go => return (Choice::Take(index), passed),
+            Judgement::Queue => return (Choice::Queue(index), passed),
+            Judgement::Stay(until) => return (Choice::Hold { until, all_down: false }, passed),
+            Judgement::Pass { cause, usable } => {
+                if usable && fallback.is_none() {
+                    fallback = Some(index);
+                }
+                passed = Some(cause);
+            }
+        }
+    }
+    match fallback {
+        Some(index) => (Choice::Queue(index), None),
+        None if any_left => {
+            (Choice::Hold { until: delivery.terms.expires_at, all_down: true }, passed)
+        }
+        None => (Choice::Exhausted, passed),
+    }
+}
+
+enum Judgement {
+    Go,
+    Queue,
+    Stay(Timestamp),
+    /// Look at the next hop; `usable` if this one will do when no other is better.
+    Pass { cause: Cause, usable: bool },
+}
+
+fn judge(
+    delivery: &Delivery,
+    index: u8,
+    now: Timestamp,
+    policy: &Policy,
+    view: RouteView,
+) -> Judgement {
+    match view.health {
+        Health::Up if view.ramping && !view.room => {
+            Judgement::Pass { cause: Cause::RouteRecovering, usable: true }
+        }
+        Health::Up => open(view),
+        Health::Suspect | Health::Degraded => {
+            if out_of_patience(delivery, index, now, policy) {
+                Judgement::Pass { cause: Cause::OutOfPatience, usable: true }
+            } else {
+                open(view)
+            }
+        }
+        Health::Recovering if view.room => Judgement::Go,
+        Health::Recovering => Judgement::Pass { cause: Cause::RouteRecovering, usable: true },
+        Health::Down => {
+            let until = view.since.plus_ms(policy.bulk_hold_ms);
+            if delivery.terms.priority == Priority::Bulk && now < until {
+                Judgement::Stay(until)
+            } else {
+                Judgement::Pass { cause: Cause::RouteDown, usable: false }
+            }
+        }
+        Health::AccountFault => Judgement::Pass { cause: Cause::AccountFault, usable: false },
+        Health::SelfImpaired => Judgement::Stay(delivery.terms.expires_at),
+    }
+}
+
+fn open(view: RouteView) -> Judgement {
+    if view.room { Judgement::Go } else { Judgement::Queue }
+}
+
+/// Only a delivery that has been trying this hop can run out of patience with it.
+fn out_of_patience(delivery: &Delivery, index: u8, now: Timestamp, policy: &Policy) -> bool {
+    delivery.hop == index
+        && delivery.tries > 0
+        && now.since_ms(delivery.hop_since) >= policy.patience_ms(delivery.terms.priority)
+}

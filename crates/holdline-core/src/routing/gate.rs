@@ -1,0 +1,242 @@
+//! How fast a route may be used: attempts in flight, messages a second, and the ramp after an
+//! outage. Never gives more than the provider's limit; a sick route gets a trickle (invariants 6, 11).
+
+use crate::Timestamp;
+use crate::health::Health;
+
+/// The limits of one route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateConfig {
+    pub in_flight_max: u32,
+    /// Attempts a route that is not Up may hold at once: a hanging provider must not take all.
+    pub in_flight_sick_max: u32,
+    pub rate_per_s: f64,
+    /// Attempts a second while Recovering.
+    pub trickle_per_s: f64,
+    /// After the return the rate doubles this often, from the trickle up.
+    pub ramp_doubling_ms: u64,
+    /// Share of `rate_per_s` at which the ramp ends.
+    pub ramp_share: f64,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            in_flight_max: 64,
+            in_flight_sick_max: 8,
+            rate_per_s: 80.0,
+            trickle_per_s: 1.0,
+            ramp_doubling_ms: 10_000,
+            ramp_share: 0.8,
+        }
+    }
+}
+
+/// A token bucket with a cap on attempts in flight, whose rate follows the route's health.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    config: GateConfig,
+    tokens: f64,
+    filled_at: Timestamp,
+    in_flight: u32,
+    /// The ramp began then.
+    ramp_since: Option<Timestamp>,
+    blocked_until: Timestamp,
+    health: Health,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn new(config: GateConfig, now: Timestamp) -> Self {
+        Self {
+            config,
+            tokens: 1.0,
+            filled_at: now,
+            in_flight: 0,
+            ramp_since: None,
+            blocked_until: Timestamp(0),
+            health: Health::Up,
+        }
+    }
+
+    /// The route changed its state: a return starts the ramp, a fall ends it.
+    pub fn set_health(&mut self, health: Health, now: Timestamp) {
+        self.fill(now);
+        match (self.health, health) {
+            (Health::Recovering, Health::Up) => self.ramp_since = Some(now),
+            (_, Health::Recovering) => {
+                self.ramp_since = None;
+                self.tokens = 1.0;
+            }
+            (_, Health::Down | Health::AccountFault) => self.ramp_since = None,
+            (_, Health::Up | Health::Suspect | Health::Degraded | Health::SelfImpaired) => {}
+        }
+        self.health = health;
+    }
+
+    /// The provider asked for a pause.
+    pub fn block_until(&mut self, until: Timestamp) {
+        self.blocked_until = self.blocked_until.max(until);
+    }
+
+    #[must_use]
+    pub fn has_room(&mut self, now: Timestamp) -> bool {
+        self.room(now) > 0
+    }
+
+    /// How many attempts may leave now.
+    #[must_use]
+    pub fn room(&mut self, now: Timestamp) -> u32 {
+        self.fill(now);
+        if now < self.blocked_until {
+            return 0;
+        }
+        let slots = self.in_flight_max().saturating_sub(self.in_flight);
+        slots.min(libm::floor(self.tokens.max(0.0)) as u32)
+    }
+
+    /// Back from an outage and still below the full rate.
+    #[must_use]
+    pub fn is_ramping(&self, now: Timestamp) -> bool {
+        self.ramp_since.is_some() && self.rate(now) < self.config.rate_per_s
+    }
+
+    /// Counts one attempt as having left.
+    pub fn take(&mut self) {
+        self.in_flight += 1;
+        self.tokens -= 1.0;
+    }
+
+    /// An attempt that was counted did not leave after all.
+    pub fn give_back(&mut self) {
+        self.release();
+        self.tokens += 1.0;
+    }
+
+    /// An attempt ended.
+    pub fn release(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    #[must_use]
+    pub const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// When there may be room again as far as time decides it; `None` when an outcome must come
+    /// first.
+    #[must_use]
+    pub fn room_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.fill(now);
+        if self.in_flight >= self.in_flight_max() || self.rate(now) <= 0.0 {
+            return None;
+        }
+        let lacking = (1.0 - self.tokens).max(0.0);
+        let wait_ms = libm::ceil(lacking * 1000.0 / self.rate(now)) as u64;
+        Some(now.plus_ms(wait_ms).max(self.blocked_until))
+    }
+
+    fn in_flight_max(&self) -> u32 {
+        match self.health {
+            Health::Up => self.config.in_flight_max,
+            Health::Suspect
+            | Health::Degraded
+            | Health::Down
+            | Health::Recovering
+            | Health::AccountFault
+            | Health::SelfImpaired => self.config.in_flight_sick_max,
+        }
+    }
+
+    fn fill(&mut self, now: Timestamp) {
+        let rate = self.rate(now);
+        let passed_ms = now.since_ms(self.filled_at) as f64;
+        self.filled_at = now;
+        self.tokens = (self.tokens + passed_ms * rate / 1000.0).min(self.burst(rate));
+    }
+
+    /// A tenth of a second's worth may leave at once: smooth enough for any provider's limit.
+    fn burst(&self, rate: f64) -> f64 {
+        (rate / 10.0).max(1.0)
+    }
+
+    fn rate(&self, now: Timestamp) -> f64 {
+        match self.health {
+            Health::Down | Health::AccountFault | Health::SelfImpaired => 0.0,
+            Health::Recovering => self.config.trickle_per_s,
+            Health::Up | Health::Suspect | Health::Degraded => self.ramped(now),
+        }
+    }
+
+    fn ramped(&self, now: Timestamp) -> f64 {
+        let Some(since) = self.ramp_since else { return self.config.rate_per_s };
+        let doublings = now.since_ms(since) as f64 / self.config.ramp_doubling_ms.max(1) as f64;
+        let rate = self.config.trickle_per_s * libm::exp2(doublings.min(40.0));
+        if rate >= self.config.rate_per_s * self.config.ramp_share {
+            self.config.rate_per_s
+        } else {
+            rate
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent_in(gate: &mut Gate, from_ms: i64, until_ms: i64) -> u32 {
+        let mut sent = 0;
+        for at in from_ms..until_ms {
+            while gate.has_room(Timestamp(at)) {
+                gate.take();
+                gate.release();
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn the_rate_never_exceeds_the_limit() {
+        let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
+        let sent = sent_in(&mut gate, 0, 10_000);
+        assert!((790..=810).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_down_route_gets_nothing_and_a_recovering_one_a_trickle() {
+        let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
+        gate.set_health(Health::Down, Timestamp(0));
+        let _ = sent_in(&mut gate, 0, 1_000);
+        assert_eq!(sent_in(&mut gate, 1_000, 9_000), 0);
+        gate.set_health(Health::Recovering, Timestamp(9_000));
+        let trickle = sent_in(&mut gate, 9_000, 19_000);
+        assert!((10..=11).contains(&trickle), "{trickle}");
+    }
+
+    #[test]
+    fn after_the_return_the_rate_doubles_up_to_the_limit() {
+        let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
+        gate.set_health(Health::Recovering, Timestamp(0));
+        gate.set_health(Health::Up, Timestamp(0));
+        let early = sent_in(&mut gate, 0, 10_000);
+        let later = sent_in(&mut gate, 30_000, 40_000);
+        let full = sent_in(&mut gate, 90_000, 100_000);
+        assert!(early < 20 && later > 80 && later < 200 && full > 780, "{early} {later} {full}");
+    }
+
+    #[test]
+    fn a_hanging_provider_holds_few_slots_once_it_is_suspect() {
+        let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
+        gate.set_health(Health::Suspect, Timestamp(0));
+        let mut held = 0;
+        for at in 0..10_000 {
+            if gate.has_room(Timestamp(at)) {
+                gate.take();
+                held += 1;
+            }
+        }
+        assert_eq!(held, 8);
+        assert_eq!(gate.room_at(Timestamp(10_000)), None);
+    }
+}

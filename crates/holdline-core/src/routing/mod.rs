@@ -1,0 +1,9 @@
+//! Which hop a delivery takes now ([`choose`]), and how fast a route may be used ([`gate`]).
+
+pub mod choose;
+pub mod gate;
+pub mod route;
+
+pub use choose::{Choice, choose};
+pub use gate::{Gate, GateConfig};
+pub use route::{Policy, RouteIx, RouteView, Routes};

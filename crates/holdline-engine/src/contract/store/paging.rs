@@ -1,0 +1,176 @@
+//! Pages are keyset pages: none is skipped, none comes twice, and filters hold.
+
+use super::fixtures::{
+    accept, advance, at, contact_id, delivery, in_state, message, message_id, put,
+};
+use crate::ports::records::{MessageRecord, StoredMessage};
+use crate::ports::store::MessageFilter;
+use crate::ports::{Op, Store};
+use holdline_core::message::{End, State};
+use holdline_core::{MessageId, Redacted};
+use std::sync::Arc;
+
+pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
+    open_deliveries_come_by_id_without_bodies(&*new_store().await).await;
+    a_list_shows_what_its_filter_says(&*new_store().await).await;
+    pages_of_a_list_join_up(&*new_store().await).await;
+}
+
+async fn open_deliveries_come_by_id_without_bodies(store: &dyn Store) {
+    fill(store, 10).await;
+    for (n, end) in [(2, End::Delivered), (4, End::Failed), (9, End::Cancelled)] {
+        end_it(store, n, end).await;
+    }
+    let mut after = None;
+    let mut seen = Vec::new();
+    loop {
+        let page = store.open_deliveries(after, 3).await.expect("reads");
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.message.id);
+        seen.extend(page);
+    }
+    assert_eq!(numbers(&seen), [1, 3, 5, 6, 7, 8, 10]);
+    let wanted = MessageRecord {
+        body: Redacted::default(),
+        ..message(1)
+    };
+    assert_eq!(seen[0].message, wanted);
+    assert_eq!(seen[0].delivery, delivery(1));
+}
+
+async fn a_list_shows_what_its_filter_says(store: &dyn Store) {
+    fill(store, 4).await;
+    let theirs = MessageRecord {
+        app: "app-two".to_owned(),
+        contact: contact_id(2),
+        ..message(5)
+    };
+    put(store, vec![accept(theirs, delivery(5))]).await;
+    end_it(store, 1, End::Failed).await;
+    end_it(store, 2, End::Delivered).await;
+    end_it(store, 5, End::Delivered).await;
+    let any = MessageFilter::default;
+    let state = |name: &str| Some(name.to_owned());
+    let app = |name: &str| Some(name.to_owned());
+    for (filter, expect) in [
+        (any(), vec![5, 4, 3, 2, 1]),
+        (
+            MessageFilter {
+                app: app("app-two"),
+                ..any()
+            },
+            vec![5],
+        ),
+        (
+            MessageFilter {
+                app: app("nobody"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            MessageFilter {
+                contact: Some(contact_id(1)),
+                ..any()
+            },
+            vec![4, 3, 2, 1],
+        ),
+        (
+            MessageFilter {
+                state: state("waiting"),
+                ..any()
+            },
+            vec![4, 3],
+        ),
+        (
+            MessageFilter {
+                state: state("placed"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            MessageFilter {
+                state: state("delivered"),
+                ..any()
+            },
+            vec![5, 2],
+        ),
+        (
+            MessageFilter {
+                state: state("failed"),
+                ..any()
+            },
+            vec![1],
+        ),
+        (
+            MessageFilter {
+                state: state("no such state"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            MessageFilter {
+                app: app("app-one"),
+                contact: Some(contact_id(1)),
+                state: state("delivered"),
+                before: Some(message_id(3)),
+            },
+            vec![2],
+        ),
+        (
+            MessageFilter {
+                before: Some(message_id(3)),
+                ..any()
+            },
+            vec![2, 1],
+        ),
+    ] {
+        let page = store.list_messages(&filter, 10).await.expect("reads");
+        assert_eq!(numbers(&page), expect, "{filter:?}");
+    }
+    let newest = store.list_messages(&any(), 2).await.expect("reads");
+    assert_eq!(newest[1].message, message(4), "a list has the bodies");
+}
+
+async fn pages_of_a_list_join_up(store: &dyn Store) {
+    fill(store, 7).await;
+    let mut filter = MessageFilter {
+        app: Some("app-one".to_owned()),
+        ..Default::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = store.list_messages(&filter, 2).await.expect("reads");
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.message.id);
+        seen.extend(page);
+    }
+    assert_eq!(numbers(&seen), [7, 6, 5, 4, 3, 2, 1]);
+}
+
+async fn fill(store: &dyn Store, count: i64) {
+    let ops = (1..=count).map(|n| accept(message(n), delivery(n)));
+    put(store, ops.collect()).await;
+}
+
+async fn end_it(store: &dyn Store, n: i64, end: End) {
+    let state = in_state(
+        n,
+        State::Ended {
+            end,
+            at: at(n + 100),
+        },
+    );
+    put(store, vec![Op::Advance(Box::new(advance(state)))]).await;
+}
+
+fn numbers(stored: &[StoredMessage]) -> Vec<i64> {
+    let number = |id: MessageId| (1..=20).find(|n| message_id(*n) == id);
+    stored
+        .iter()
+        .filter_map(|one| number(one.message.id))
+        .collect()
+}

@@ -1,0 +1,203 @@
+//! People: an address belongs to one person, and what use teaches about it is kept.
+
+use super::fixtures::{address, at, contact, contact_id, put, try_put};
+use crate::ports::ops::AddressNote;
+use crate::ports::records::{AddressRecord, ContactRecord};
+use crate::ports::{Conflict, Op, Store};
+use holdline_core::ChannelKind;
+use holdline_core::contact::Consent;
+use std::sync::Arc;
+
+const SMS: ChannelKind = ChannelKind::SMS;
+const EMAIL: ChannelKind = ChannelKind::EMAIL;
+
+pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
+    every_value_of_a_person_comes_back(&*new_store().await).await;
+    seeing_a_person_again_changes_nothing_known(&*new_store().await).await;
+    saving_replaces_the_addresses(&*new_store().await).await;
+    an_address_of_somebody_else_is_refused(&*new_store().await).await;
+    a_note_changes_only_what_it_names(&*new_store().await).await;
+    people_come_in_pages(&*new_store().await).await;
+}
+
+async fn every_value_of_a_person_comes_back(store: &dyn Store) {
+    let full = |channel, value: &str, consent| AddressRecord {
+        verified_at: Some(at(1)),
+        consent,
+        unreachable_until: Some(at(2)),
+        last_inbound_at: Some(at(3)),
+        ..address(channel, value)
+    };
+    let mut person = contact(1, &[(ChannelKind::WHATSAPP, "+1555")]);
+    let kinds = [SMS, EMAIL, crate::ports::records::WA_USER];
+    for (channel, consent) in kinds.into_iter().zip(Consent::ALL) {
+        person.addresses.push(full(channel, "Value @ +1", consent));
+    }
+    let bare = ContactRecord {
+        name: None,
+        external_id: None,
+        ..contact(2, &[])
+    };
+    put(store, vec![save(&person), save(&bare)]).await;
+    assert_eq!(known(store, 1).await, person);
+    assert_eq!(known(store, 2).await, bare);
+    let found = store
+        .contact_by_address(EMAIL, "Value @ +1")
+        .await
+        .expect("reads");
+    assert_eq!(found, Some(person));
+    assert_eq!(
+        store
+            .contact_by_address(EMAIL, "value @ +1")
+            .await
+            .expect("reads"),
+        None
+    );
+    assert_eq!(store.contact(contact_id(3)).await.expect("reads"), None);
+}
+
+async fn seeing_a_person_again_changes_nothing_known(store: &dyn Store) {
+    let first = contact(1, &[(SMS, "+1")]);
+    put(store, vec![see(&first)]).await;
+    assert_eq!(known(store, 1).await, first);
+    let mut again = contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]);
+    (again.name, again.external_id) = (None, None);
+    again.addresses[0].consent = Consent::Withdrawn;
+    put(store, vec![see(&again)]).await;
+    let wanted = contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]);
+    assert_eq!(
+        known(store, 1).await,
+        wanted,
+        "the new address came, the old stayed"
+    );
+    put(
+        store,
+        vec![see(&contact(2, &[(EMAIL, "a@b"), (SMS, "+2")]))],
+    )
+    .await;
+    assert_eq!(
+        known(store, 1).await,
+        wanted,
+        "nobody takes an address away"
+    );
+    assert_eq!(known(store, 2).await, contact(2, &[(SMS, "+2")]));
+}
+
+async fn saving_replaces_the_addresses(store: &dyn Store) {
+    put(
+        store,
+        vec![save(&contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]))],
+    )
+    .await;
+    let mut changed = contact(1, &[(EMAIL, "c@d"), (SMS, "+1")]);
+    (changed.name, changed.updated_at) = (None, at(500));
+    put(store, vec![save(&changed)]).await;
+    assert_eq!(known(store, 1).await, changed);
+    assert_eq!(
+        store.contact_by_address(EMAIL, "a@b").await.expect("reads"),
+        None
+    );
+    put(store, vec![save(&contact(2, &[(EMAIL, "a@b")]))]).await;
+    let twice = contact(1, &[(SMS, "+1"), (SMS, "+1")]);
+    put(store, vec![save(&twice)]).await;
+    assert_eq!(
+        known(store, 1).await,
+        contact(1, &[(SMS, "+1")]),
+        "named twice is once"
+    );
+}
+
+async fn an_address_of_somebody_else_is_refused(store: &dyn Store) {
+    put(store, vec![save(&contact(1, &[(SMS, "+1")]))]).await;
+    let thief = contact(2, &[(EMAIL, "a@b"), (SMS, "+1")]);
+    let expect = Conflict::AddressTaken {
+        channel: SMS,
+        owner: contact_id(1),
+    };
+    assert_eq!(try_put(store, vec![save(&thief)]).await, Err(expect));
+    assert_eq!(store.contact(contact_id(2)).await.expect("reads"), None);
+    assert_eq!(
+        store.contact_by_address(EMAIL, "a@b").await.expect("reads"),
+        None
+    );
+    assert_eq!(known(store, 1).await, contact(1, &[(SMS, "+1")]));
+}
+
+async fn a_note_changes_only_what_it_names(store: &dyn Store) {
+    put(
+        store,
+        vec![save(&contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]))],
+    )
+    .await;
+    let silent = AddressNote {
+        contact: contact_id(1),
+        channel: SMS,
+        value: "+1".to_owned(),
+        unreachable_until: None,
+        last_inbound_at: None,
+        consent: None,
+    };
+    let notes = [
+        AddressNote {
+            unreachable_until: Some(at(7)),
+            ..silent.clone()
+        },
+        AddressNote {
+            last_inbound_at: Some(at(8)),
+            ..silent.clone()
+        },
+        AddressNote {
+            consent: Some(Consent::Given),
+            ..silent.clone()
+        },
+        AddressNote {
+            value: "+2".to_owned(),
+            consent: Some(Consent::Withdrawn),
+            ..silent.clone()
+        },
+        silent,
+    ];
+    put(
+        store,
+        notes
+            .into_iter()
+            .map(|note| Op::AddressNote(Box::new(note)))
+            .collect(),
+    )
+    .await;
+    let mut wanted = contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]);
+    wanted.addresses[0].unreachable_until = Some(at(7));
+    wanted.addresses[0].last_inbound_at = Some(at(8));
+    wanted.addresses[0].consent = Consent::Given;
+    assert_eq!(known(store, 1).await, wanted);
+}
+
+async fn people_come_in_pages(store: &dyn Store) {
+    let everybody: Vec<_> = (1..=5)
+        .map(|n| contact(n, &[(SMS, &format!("+{n}"))]))
+        .collect();
+    put(store, everybody.iter().map(save).collect()).await;
+    let first = store.list_contacts(None, 2).await.expect("reads");
+    assert_eq!(first, everybody[..2]);
+    let rest = store
+        .list_contacts(Some(contact_id(2)), 10)
+        .await
+        .expect("reads");
+    assert_eq!(rest, everybody[2..]);
+}
+
+fn save(contact: &ContactRecord) -> Op {
+    Op::ContactSave(Box::new(contact.clone()))
+}
+
+fn see(contact: &ContactRecord) -> Op {
+    Op::ContactSeen(Box::new(contact.clone()))
+}
+
+async fn known(store: &dyn Store, n: i64) -> ContactRecord {
+    store
+        .contact(contact_id(n))
+        .await
+        .expect("reads")
+        .expect("is known")
+}

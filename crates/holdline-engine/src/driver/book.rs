@@ -1,0 +1,256 @@
+//! The open deliveries in memory, and what they wait for: a lane of a route, a time, or an earlier
+//! message of the same person. Bodies stay on disk.
+
+use crate::config::ORDER_WAIT_MAX_MS;
+use crate::ports::records::MessageRecord;
+use crate::route_table::RouteTable;
+use holdline_core::message::{Delivery, Priority, State};
+use holdline_core::routing::{Policy, RouteIx};
+use holdline_core::{ContactId, MessageId, Timestamp};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// One open delivery.
+pub(crate) struct Entry {
+    pub(crate) delivery: Delivery,
+    pub(crate) contact: ContactId,
+    pub(crate) app: Arc<str>,
+    pub(crate) sender: Arc<str>,
+    /// The whole message, only from its acceptance to the end of that turn.
+    pub(crate) record: Option<Arc<MessageRecord>>,
+    wake: Timestamp,
+    lane: Option<RouteIx>,
+    /// Still holds back later messages of the same person and priority.
+    ordered: bool,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        delivery: Delivery,
+        contact: ContactId,
+        app: Arc<str>,
+        sender: Arc<str>,
+    ) -> Self {
+        let wake = Timestamp::MAX;
+        Self { delivery, contact, app, sender, record: None, wake, lane: None, ordered: true }
+    }
+}
+
+type Lane = [VecDeque<MessageId>; 4];
+
+#[derive(Default)]
+pub(crate) struct Book {
+    /// By id, which is by age.
+    entries: BTreeMap<MessageId, Entry>,
+    timers: BinaryHeap<Reverse<(Timestamp, MessageId)>>,
+    order: HashMap<(ContactId, Priority), VecDeque<MessageId>>,
+    lanes: Vec<Lane>,
+    /// Waiting, due, and in no lane yet.
+    ready: VecDeque<MessageId>,
+}
+
+impl Book {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
+        self.entries.get_mut(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&MessageId, &Entry)> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<MessageId> {
+        self.entries.keys().copied().collect()
+    }
+
+    pub(crate) fn insert(&mut self, mut entry: Entry) {
+        let id = entry.delivery.id;
+        let key = (entry.contact, entry.delivery.terms.priority);
+        entry.ordered = matches!(
+            entry.delivery.state,
+            State::Waiting { .. } | State::InFlight { .. }
+        );
+        if entry.ordered {
+            self.order.entry(key).or_default().push_back(id);
+        }
+        self.entries.insert(id, entry);
+    }
+
+    /// Takes up what a step has changed: timer, order, lane; forgets what has ended.
+    pub(crate) fn settle(
+        &mut self,
+        id: MessageId,
+        now: Timestamp,
+        policy: &Policy,
+        routes: &mut RouteTable,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let state = entry.delivery.state;
+        let waits_now = matches!(state, State::Waiting { due } if due <= now);
+        let wake = if waits_now {
+            Some(entry.delivery.terms.expires_at)
+        } else {
+            entry.delivery.wake_at(policy)
+        };
+        if let Some(at) = wake
+            && at != entry.wake
+        {
+            entry.wake = at;
+            self.timers.push(Reverse((at, id)));
+        }
+        if !waits_now {
+            leave_lane(entry, routes);
+        }
+        if !holds_order(state, now) {
+            self.leave_order(id);
+        }
+        if waits_now {
+            self.ready.push_back(id);
+        }
+        if state.is_ended() {
+            self.entries.remove(&id);
+        }
+    }
+
+    /// Forgets a delivery that was never committed.
+    pub(crate) fn remove(&mut self, id: MessageId, routes: &mut RouteTable) -> Option<Entry> {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            leave_lane(entry, routes);
+        }
+        self.leave_order(id);
+        self.entries.remove(&id)
+    }
+
+    /// The next that is due and may go: not behind an earlier message of the same person.
+    pub(crate) fn next_ready(&mut self, now: Timestamp) -> Option<MessageId> {
+        while let Some(id) = self.ready.pop_front() {
+            let Some(entry) = self.entries.get(&id) else { continue };
+            let due = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
+            if due && entry.lane.is_none() && self.is_first(entry) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn enter_lane(&mut self, id: MessageId, ix: RouteIx, routes: &mut RouteTable) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        leave_lane(entry, routes);
+        entry.lane = Some(ix);
+        routes.get_mut(ix).waiting += 1;
+        let at = usize::from(ix.0);
+        if self.lanes.len() <= at {
+            self.lanes.resize_with(at + 1, Lane::default);
+        }
+        self.lanes[at][entry.delivery.terms.priority as usize].push_back(id);
+    }
+
+    /// The most urgent, then oldest, that waits for this route.
+    pub(crate) fn pop_lane(&mut self, ix: RouteIx, routes: &mut RouteTable) -> Option<MessageId> {
+        let lane = self.lanes.get_mut(usize::from(ix.0))?;
+        for queue in lane {
+            while let Some(id) = queue.pop_front() {
+                let Some(entry) = self.entries.get_mut(&id) else { continue };
+                if entry.lane == Some(ix) {
+                    leave_lane(entry, routes);
+                    return Some(id);
+                }
+            }
+        }
+        None
+    }
+
+    /// When the oldest that waits for this route was created.
+    pub(crate) fn oldest_in_lane(&self, ix: RouteIx) -> Option<Timestamp> {
+        let lane = self.lanes.get(usize::from(ix.0))?;
+        lane.iter()
+            .filter_map(|queue| {
+                queue.iter().find_map(|id| {
+                    let entry = self.entries.get(id)?;
+                    (entry.lane == Some(ix)).then_some(entry.delivery.terms.created_at)
+                })
+            })
+            .min()
+    }
+
+    /// A route's health changed: what waits looks around again.
+    pub(crate) fn nudge(&mut self, id: MessageId, now: Timestamp, routes: &mut RouteTable) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if matches!(entry.delivery.state, State::Waiting { .. }) && entry.delivery.nudge(now) {
+            leave_lane(entry, routes);
+            self.ready.push_back(id);
+        }
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The next delivery whose time has come.
+    pub(crate) fn pop_timer(&mut self, now: Timestamp) -> Option<MessageId> {
+        while let Some(Reverse((at, id))) = self.timers.peek().copied() {
+            if at > now {
+                return None;
+            }
+            self.timers.pop();
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.wake == at
+            {
+                entry.wake = Timestamp::MAX;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    fn is_first(&self, entry: &Entry) -> bool {
+        let key = (entry.contact, entry.delivery.terms.priority);
+        !entry.ordered
+            || self.order.get(&key).and_then(|queue| queue.front()) == Some(&entry.delivery.id)
+    }
+
+    fn leave_order(&mut self, id: MessageId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if !entry.ordered {
+            return;
+        }
+        entry.ordered = false;
+        let key = (entry.contact, entry.delivery.terms.priority);
+        let Some(queue) = self.order.get_mut(&key) else { return };
+        queue.retain(|other| *other != id);
+        match queue.front() {
+            Some(next) => self.ready.push_back(*next),
+            None => {
+                self.order.remove(&key);
+            }
+        }
+    }
+}
+
+fn leave_lane(entry: &mut Entry, routes: &mut RouteTable) {
+    if let Some(ix) = entry.lane.take() {
+        let route = routes.get_mut(ix);
+        route.waiting = route.waiting.saturating_sub(1);
+    }
+}
+
+/// Later messages wait while this one is on its way, but not for one stuck in a long pause.
+fn holds_order(state: State, now: Timestamp) -> bool {
+    match state {
+        State::Waiting { due } => due.since_ms(now) <= ORDER_WAIT_MAX_MS,
+        State::InFlight { .. } => true,
+        State::InDoubt { .. } | State::Placed { .. } | State::Ended { .. } => false,
+    }
+}

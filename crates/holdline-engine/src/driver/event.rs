@@ -1,0 +1,53 @@
+//! What the driver is told, and what it hands out to be performed.
+
+use crate::ports::channel::Dispatch;
+use crate::ports::ops::{Accept, Op};
+use crate::ports::records::ReceiptRecord;
+use crate::request::Refusal;
+use holdline_core::message::{Outcome, Receipt};
+use holdline_core::routing::RouteIx;
+use holdline_core::{AttemptKey, ChannelKind, MessageId};
+use tokio::sync::oneshot;
+
+use super::turn::AcceptAnswer;
+
+/// Everything that can happen to the driver.
+pub(crate) enum Event {
+    Accept(Box<AcceptEvent>),
+    Outcome(Box<OutcomeEvent>),
+    /// A webhook that has been read: its receipts, and what is committed with them.
+    Receipts { receipts: Vec<ReceiptEvent>, ops: Vec<Op> },
+    Cancel { id: MessageId, reply: oneshot::Sender<Result<(), Refusal>> },
+    RetryNow { id: MessageId, reply: oneshot::Sender<Result<(), Refusal>> },
+    Probed { route: RouteIx, outcome: Outcome },
+}
+
+pub(crate) struct AcceptEvent {
+    pub(crate) accept: Accept,
+    /// Committed before the message: the person, if new.
+    pub(crate) before: Vec<Op>,
+    pub(crate) answer: bytes::Bytes,
+    pub(crate) reply: AcceptAnswer,
+}
+
+pub(crate) struct OutcomeEvent {
+    pub(crate) key: AttemptKey,
+    pub(crate) route: RouteIx,
+    pub(crate) outcome: Outcome,
+    /// Where it went, should the address turn out to be dead.
+    pub(crate) channel: ChannelKind,
+    pub(crate) address: holdline_core::Redacted<String>,
+}
+
+pub(crate) struct ReceiptEvent {
+    pub(crate) key: AttemptKey,
+    pub(crate) receipt: Receipt,
+    pub(crate) record: ReceiptRecord,
+}
+
+/// What the performers of a route do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Send(Box<Dispatch>),
+    Probe { sender: String },
+}

@@ -1,0 +1,114 @@
+//! From the store into memory: what was open at the start, and ended deliveries that a late
+//! receipt speaks of.
+
+use super::Driver;
+use super::book::Entry;
+use super::step::Extra;
+use super::turn::Turn;
+use crate::ports::StoreError;
+use crate::ports::records::{DeliveryState, MessageRecord, StoredMessage};
+use crate::ports::store::PAGE_MAX;
+use crate::route_table::RouteTable;
+use holdline_core::message::{Delivery, Hop, State, Terms};
+use holdline_core::{MessageId, Timestamp};
+
+/// Commits of recovered deliveries, a page at a time.
+const RECOVER_GROUPS_MAX: usize = 1_000;
+
+impl Driver {
+    /// Takes up every open delivery. One that was in flight when the process died is in doubt.
+    pub(super) async fn load(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut after = None;
+        let mut crashed = Vec::new();
+        loop {
+            let page = self.shared.store.open_deliveries(after, PAGE_MAX).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.message.id);
+            for stored in page {
+                if matches!(stored.delivery.state, State::InFlight { .. }) {
+                    crashed.push(stored.message.id);
+                }
+                self.take_up(stored, now);
+            }
+        }
+        self.recover(&crashed, now).await
+    }
+
+    /// Takes up an ended delivery for one late event; false when there is none.
+    pub(super) async fn load_ended(&mut self, id: MessageId, now: Timestamp) -> bool {
+        match self.shared.store.message(id).await {
+            Ok(Some(stored)) => {
+                self.take_up(stored, now);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(message = %id, %error, "a late event could not be applied");
+                false
+            }
+        }
+    }
+
+    fn take_up(&mut self, stored: StoredMessage, now: Timestamp) {
+        let StoredMessage { message, delivery } = stored;
+        let ended = delivery.state.is_ended();
+        let machine = machine_of(&message, Some(delivery), &mut self.routes, now);
+        let app = self.shared.word(&message.app);
+        let sender = self.shared.word(&message.sender);
+        self.book.insert(Entry::new(machine, message.contact, app, sender));
+        if !ended {
+            self.settle(message.id, now);
+        }
+    }
+
+    async fn recover(&mut self, crashed: &[MessageId], now: Timestamp) -> Result<(), StoreError> {
+        for page in crashed.chunks(RECOVER_GROUPS_MAX) {
+            let mut turn = Turn::new(now);
+            for id in page {
+                self.step(*id, &mut turn, Extra::default(), |machine, c| {
+                    machine.handle_recovered(c)
+                });
+            }
+            self.shared.store.commit(turn.groups.into()).await?;
+        }
+        if !crashed.is_empty() {
+            tracing::warn!(attempts = crashed.len(), "attempts were in flight: outcome unknown");
+        }
+        Ok(())
+    }
+}
+
+/// The machine of a stored message; a fresh one when it has no state yet.
+pub(super) fn machine_of(
+    message: &MessageRecord,
+    state: Option<DeliveryState>,
+    routes: &mut RouteTable,
+    now: Timestamp,
+) -> Delivery {
+    let hops = message.plan.iter().map(|hop| Hop {
+        route: routes.intern(hop.channel, &hop.sender, now),
+        receipt_wait_ms: hop.receipt_wait_ms,
+        wait_is_explicit: hop.wait_is_explicit,
+        ttl_ms: hop.ttl_ms,
+        success: hop.success,
+        on: hop.on,
+    });
+    let terms = Terms {
+        priority: message.priority,
+        duplicate_rule: message.duplicate_rule,
+        created_at: message.created_at,
+        expires_at: message.expires_at,
+    };
+    let mut machine = Delivery::new(message.id, terms, hops.collect());
+    if let Some(saved) = state {
+        machine.state = saved.state;
+        machine.hop = saved.hop;
+        machine.hop_since = saved.hop_since;
+        machine.tries = saved.tries;
+        machine.attempts = saved.attempts;
+        machine.spent = saved.spent;
+        machine.told = saved.told;
+        machine.told_failed = saved.told_failed;
+    }
+    machine
+}

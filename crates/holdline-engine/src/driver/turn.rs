@@ -1,0 +1,85 @@
+//! One turn of the driver: what is to be committed together, and what may happen only after.
+
+use crate::ports::ops::{Advance, Conflict};
+use crate::ports::{Group, Op, StoreError};
+use crate::request::{Accepted, Refusal};
+use bytes::Bytes;
+use holdline_core::{MessageId, Timestamp};
+use std::collections::HashMap;
+use tokio::sync::oneshot;
+
+pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
+
+/// An accepted message whose caller waits for the commit.
+pub(crate) struct Pending {
+    pub(crate) id: MessageId,
+    pub(crate) group: usize,
+    pub(crate) answer: Bytes,
+    pub(crate) reply: AcceptAnswer,
+}
+
+/// An attempt whose row is in this turn's commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    pub(crate) id: MessageId,
+    pub(crate) number: u16,
+    pub(crate) hop: u8,
+}
+
+pub(crate) struct Turn {
+    pub(crate) now: Timestamp,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) sends: Vec<Planned>,
+    /// Events for apps were queued.
+    pub(crate) hooks: bool,
+    by_message: HashMap<MessageId, usize>,
+}
+
+impl Turn {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            groups: Vec::new(),
+            pending: Vec::new(),
+            sends: Vec::new(),
+            hooks: false,
+            by_message: HashMap::new(),
+        }
+    }
+
+    /// Operations of one message in one turn are atomic together.
+    pub(crate) fn group_of(&mut self, id: MessageId) -> usize {
+        *self.by_message.entry(id).or_insert_with(|| {
+            self.groups.push(Group::default());
+            self.groups.len() - 1
+        })
+    }
+
+    pub(crate) fn push(&mut self, id: MessageId, op: Op) {
+        let at = self.group_of(id);
+        self.groups[at].0.push(op);
+    }
+
+    /// The new state of a delivery, with all that goes with it.
+    pub(crate) fn advance(&mut self, id: MessageId, advance: Advance) {
+        self.push(id, Op::Advance(Box::new(advance)));
+    }
+
+    pub(crate) fn push_alone(&mut self, ops: Vec<Op>) {
+        self.groups.push(Group(ops));
+    }
+}
+
+/// What the caller of a conflicting accept is told.
+pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
+    match conflict {
+        Conflict::Idempotency { message, same_body: true, answer } => {
+            Ok(Accepted { id: message, answer, repeat: true })
+        }
+        Conflict::Idempotency { same_body: false, .. } => Err(Refusal::KeyReused),
+        Conflict::Repeated | Conflict::AddressTaken { .. } => {
+            Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())
+        }
+    }
+}

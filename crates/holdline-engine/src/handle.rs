@@ -1,0 +1,247 @@
+//! The engine as the rest of the binary sees it: a handle to ask, and the loops to be run.
+
+use crate::batcher::{BatchLoop, batcher};
+use crate::config::{EngineConfig, RAW_QUEUE_MAX};
+use crate::counts::Counts;
+use crate::driver::{Driver, event::Event, mailbox};
+use crate::endpoints::Endpoints;
+use crate::intake;
+use crate::keywords;
+use crate::perform::Worker;
+use crate::ports::channel::HookRefusal;
+use crate::ports::ops::GroupResult;
+use crate::ports::{Channel, HookRequest, Op, Store, StoreError};
+use crate::post::PostLoop;
+use crate::receive::{self, HookError, ReceiveLoop};
+use crate::request::{Accepted, NewMessage, Refusal, RouteStatus, Totals};
+use crate::shared::{Ports, Queues, Shared};
+use holdline_core::{ChannelKind, MessageId, Timestamp};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Wishes (template syncs, help texts) that may wait; more are dropped, they are only hints.
+const WISHES_MAX: usize = 256;
+
+/// Handle to a running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What has to run, each in a task of its own, for the engine to live.
+#[derive(Debug)]
+pub struct Loops {
+    pub batch: BatchLoop,
+    pub driver: Driver,
+    pub workers: Vec<Worker>,
+    pub receive: ReceiveLoop,
+    pub post: PostLoop,
+    pub help: HelpLoop,
+    /// WABAs whose templates should be synced soon.
+    pub template_wishes: mpsc::Receiver<String>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Loads what was open and gives the loops to run.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(ports: Ports, config: EngineConfig) -> Result<(Self, Loops), StoreError> {
+        let (batcher, batch) = batcher(Arc::clone(&ports.store));
+        let (mailbox_tx, mailbox_rx) = mailbox();
+        let (raw_tx, raw_rx) = mpsc::channel(RAW_QUEUE_MAX);
+        let (template_tx, template_wishes) = mpsc::channel(WISHES_MAX);
+        let (help_tx, help_rx) = mpsc::channel(WISHES_MAX);
+        let list = ports.store.endpoints().await?;
+        let endpoints = Endpoints::new(list, config.wabas.clone(), config.app_senders.clone());
+        let queues = Queues {
+            batcher,
+            mailbox: mailbox_tx,
+            raw_queue: raw_tx,
+            template_wishes: template_tx,
+            help_wishes: help_tx,
+        };
+        let shared = Arc::new(Shared::new(ports, config, queues, endpoints));
+        let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx).await?;
+        let loops = Loops {
+            batch,
+            driver,
+            workers,
+            receive: ReceiveLoop::new(Arc::clone(&shared), raw_rx),
+            post: PostLoop::new(Arc::clone(&shared)),
+            help: HelpLoop { shared: Arc::clone(&shared), wishes: help_rx },
+            template_wishes,
+        };
+        Ok((Self { shared }, loops))
+    }
+
+    /// Takes a message; durable when it returns `Ok`.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; nothing was kept then.
+    pub async fn accept(&self, new: NewMessage) -> Result<Accepted, Refusal> {
+        intake::accept(&self.shared, new).await
+    }
+
+    /// Nothing more leaves for this message. What has left cannot be called back.
+    ///
+    /// # Errors
+    /// When it is unknown or has ended.
+    pub async fn cancel(&self, id: MessageId) -> Result<(), Refusal> {
+        self.ask(id, |reply| Event::Cancel { id, reply }).await
+    }
+
+    /// Looks at a waiting message now instead of later.
+    ///
+    /// # Errors
+    /// When it is unknown or has ended.
+    pub async fn retry_now(&self, id: MessageId) -> Result<(), Refusal> {
+        self.ask(id, |reply| Event::RetryNow { id, reply }).await
+    }
+
+    /// Writes through the group commit.
+    ///
+    /// # Errors
+    /// When the store cannot; a conflict is no error but the inner result.
+    pub async fn commit(&self, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
+        self.shared.batcher.commit(ops).await
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    #[must_use]
+    pub fn new_id(&self) -> u128 {
+        self.shared.ids.id(self.now())
+    }
+
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteStatus> {
+        self.shared.routes()
+    }
+
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.shared.totals()
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.counts.read()
+    }
+
+    /// When the driver last ended a turn: it does at least once a second.
+    #[must_use]
+    pub fn turned_at(&self) -> Timestamp {
+        self.shared.turned_at()
+    }
+
+    /// A provider's webhook: verified, stored and synced when `Ok`.
+    ///
+    /// # Errors
+    /// See [`HookError`]; the provider must be told to come again.
+    pub async fn take_hook(
+        &self,
+        channel: ChannelKind,
+        request: HookRequest,
+    ) -> Result<(), HookError> {
+        receive::take(&self.shared, channel, request).await
+    }
+
+    /// A provider's subscription handshake, for channels that have one.
+    #[must_use]
+    pub fn handshake(
+        &self,
+        channel: ChannelKind,
+        query: &[(String, String)],
+    ) -> Option<Result<String, HookRefusal>> {
+        self.channel(channel)?.handshake(query)
+    }
+
+    /// To be called after endpoints were written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn reload_endpoints(&self) -> Result<(), StoreError> {
+        let list = self.shared.store.endpoints().await?;
+        self.shared.endpoints.replace(list);
+        self.shared.hooks_wake.notify_one();
+        Ok(())
+    }
+
+    /// Asks for a sync of templates soon.
+    pub fn want_template_sync(&self, waba: &str) {
+        let _ = self.shared.template_wishes.try_send(waba.to_owned());
+    }
+
+    #[must_use]
+    pub fn channel(&self, kind: ChannelKind) -> Option<&Arc<dyn Channel>> {
+        self.shared.channels.get(&kind)
+    }
+
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+
+    /// No new work from now on; loops end when nothing is in flight, or after `grace_ms`.
+    pub fn stop(&self, grace_ms: u64) {
+        self.shared.stop.stop(self.now().plus_ms(grace_ms));
+    }
+
+    async fn ask(
+        &self,
+        id: MessageId,
+        event: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Event,
+    ) -> Result<(), Refusal> {
+        if self.shared.store.message(id).await?.is_none() {
+            return Err(Refusal::UnknownMessage);
+        }
+        let (reply, result) = oneshot::channel();
+        let busy = |_| Refusal::Busy { retry_after_s: 1 };
+        self.shared.mailbox.try_send(event(reply)).map_err(busy)?;
+        result.await.map_err(|_| Refusal::AlreadyEnded)?
+    }
+}
+
+/// Answers HELP by SMS.
+pub struct HelpLoop {
+    shared: Arc<Shared>,
+    wishes: mpsc::Receiver<String>,
+}
+
+impl std::fmt::Debug for HelpLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HelpLoop").finish_non_exhaustive()
+    }
+}
+
+impl HelpLoop {
+    /// Runs until the engine stops.
+    pub async fn run(mut self) {
+        loop {
+            let wish = tokio::select! {
+                wish = self.wishes.recv() => wish,
+                () = self.shared.stop.stopped() => None,
+            };
+            let Some(number) = wish else { return };
+            let message = keywords::help_message(&self.shared, number);
+            if let Err(refusal) = intake::accept(&self.shared, message).await {
+                tracing::warn!(%refusal, "the help text could not be sent");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Accepts one message durably, then answers. Finds the person, makes the plan, and hands both to
+//! the driver, which commits message and first attempt together.
+
+use crate::driver::event::{AcceptEvent, Event};
+use crate::plan::{self, PlanInput};
+use crate::ports::StoreError;
+use crate::ports::ops::{Accept, Idempotency, Op};
+use crate::ports::records::{
+    AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER,
+};
+use crate::request::{Accepted, AnswerFacts, NewMessage, Recipient, Refusal};
+use crate::shared::Shared;
+use holdline_core::contact::Consent;
+use holdline_core::message::{Progress, State};
+use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use tokio::sync::oneshot;
+
+/// Idempotency keys are kept this long.
+const KEY_KEPT_MS: u64 = 7 * 24 * 3_600_000;
+
+/// Returns when the message is committed and synced, or not kept at all.
+pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted, Refusal> {
+    if shared.open() >= shared.config.open_messages_max {
+        return Err(Refusal::Busy { retry_after_s: 10 });
+    }
+    if shared.is_store_failing() {
+        let why = String::from("the store refuses writes");
+        return Err(Refusal::Unavailable { retry_after_s: 5, why });
+    }
+    let now = shared.clock.now();
+    let (contact, before) = find_contact(shared, &new.to, now).await?;
+    let event = build(shared, new, &contact, before, now)?;
+    submit(shared, event).await
+}
+
+async fn submit(
+    shared: &Shared,
+    (accept, before, answer): (Accept, Vec<Op>, bytes::Bytes),
+) -> Result<Accepted, Refusal> {
+    let (reply, result) = oneshot::channel();
+    let event = Event::Accept(Box::new(AcceptEvent { accept, before, answer, reply }));
+    shared.mailbox.try_send(event).map_err(|_| Refusal::Busy { retry_after_s: 1 })?;
+    result.await.map_err(|_| Refusal::Unavailable {
+        retry_after_s: 5,
+        why: String::from("the server is stopping"),
+    })?
+}
+
+fn build(
+    shared: &Shared,
+    new: NewMessage,
+    contact: &ContactRecord,
+    before: Vec<Op>,
+    now: Timestamp,
+) -> Result<(Accept, Vec<Op>, bytes::Bytes), Refusal> {
+    let input = PlanInput {
+        sender: &new.sender,
+        to: &new.to,
+        hops: new.hops.as_deref(),
+        priority: new.priority,
+        contact,
+        now,
+    };
+    let plan = plan::make(shared, &input)?;
+    let id = MessageId(shared.ids.id(now));
+    let facts = AnswerFacts { id, contact: contact.id, accepted_at: now };
+    let answer = (new.answer)(&facts);
+    let idempotency = new.idempotency.map(|key| Idempotency {
+        scope: new.app.clone(),
+        key: key.key,
+        body_hash: key.body_hash,
+        answer: answer.clone(),
+        expires_at: now.plus_ms(KEY_KEPT_MS),
+    });
+    let expires_at =
+        new.expires_at.unwrap_or(now.plus_ms(shared.config.expiry_ms(new.priority)));
+    let message = MessageRecord {
+        id,
+        app: new.app,
+        sender: new.sender,
+        contact: contact.id,
+        to_input: Redacted::new(new.to_input),
+        kind: new.kind,
+        body: Redacted::new(new.body),
+        opaque: new.opaque,
+        priority: new.priority,
+        duplicate_rule: new.duplicate_rule.unwrap_or(new.priority.duplicate_rule()),
+        data_class: new.data_class.unwrap_or_else(|| String::from("personal")),
+        created_at: now,
+        expires_at,
+        plan,
+    };
+    Ok((Accept { message, delivery: fresh(id, now), idempotency }, before, answer))
+}
+
+fn fresh(id: MessageId, now: Timestamp) -> DeliveryState {
+    DeliveryState {
+        id,
+        state: State::Waiting { due: now },
+        hop: 0,
+        hop_since: now,
+        tries: 0,
+        attempts: Vec::new(),
+        spent: 0,
+        told: Progress::None,
+        told_failed: false,
+    }
+}
+
+/// The person behind a recipient, and what is to be written when it is somebody new.
+pub(crate) async fn find_contact(
+    shared: &Shared,
+    to: &Recipient,
+    now: Timestamp,
+) -> Result<(ContactRecord, Vec<Op>), Refusal> {
+    let (channel, value) = match to {
+        Recipient::Contact(id) => {
+            let known = shared.store.contact(*id).await?;
+            return known.map(|contact| (contact, Vec::new())).ok_or(Refusal::UnknownContact);
+        }
+        Recipient::Address { channel, value } => (*channel, value),
+        Recipient::WaUser(user) => (WA_USER, user),
+    };
+    Ok(find_by_address(shared, channel, value, now).await?)
+}
+
+pub(crate) async fn find_by_address(
+    shared: &Shared,
+    channel: ChannelKind,
+    value: &str,
+    now: Timestamp,
+) -> Result<(ContactRecord, Vec<Op>), StoreError> {
+    if let Some(known) = shared.store.contact_by_address(channel, value).await? {
+        return Ok((known, Vec::new()));
+    }
+    let contact = ContactRecord {
+        id: ContactId::of_address(channel, value),
+        name: None,
+        external_id: None,
+        created_at: now,
+        updated_at: now,
+        addresses: vec![new_address(channel, value)],
+    };
+    let op = Op::ContactSeen(Box::new(contact.clone()));
+    Ok((contact, vec![op]))
+}
+
+pub(crate) fn new_address(channel: ChannelKind, value: &str) -> AddressRecord {
+    AddressRecord {
+        channel,
+        value: Redacted::new(value.to_owned()),
+        verified_at: None,
+        consent: Consent::Unknown,
+        unreachable_until: None,
+        last_inbound_at: None,
+    }
+}

@@ -1,0 +1,119 @@
+//! The queue of events to apps. The head of each (endpoint, subject) is the only one that may go;
+//! heads stand in an index by due time, so that a long queue costs nothing to look at.
+
+use super::tables::{DroppedHook, Tables};
+use crate::ports::Op;
+use crate::ports::records::HookRecord;
+use holdline_core::Timestamp;
+
+impl Tables {
+    pub(super) fn apply_hook(&mut self, op: &Op) {
+        if let Op::Hook {
+            endpoint,
+            subject,
+            event,
+            due_at,
+        } = op
+        {
+            self.hook_seq += 1;
+            self.queue_hook(HookRecord {
+                seq: self.hook_seq,
+                endpoint: endpoint.clone(),
+                subject: *subject,
+                event: event.clone(),
+                created_at: *due_at,
+                due_at: *due_at,
+                tries: 0,
+            });
+        }
+        if let Op::HookDone(seq) = op {
+            self.leave_queue(*seq);
+        }
+        if let Op::HookRetry {
+            seq,
+            due_at,
+            tries,
+            error: _,
+        } = op
+        {
+            self.retry_hook(*seq, *due_at, *tries);
+        }
+        if let Op::HookDropped { seq, at, error } = op
+            && self.leave_queue(*seq)
+        {
+            self.hooks_dropped.put(
+                *seq,
+                DroppedHook {
+                    at: *at,
+                    error: error.clone(),
+                },
+            );
+        }
+    }
+
+    pub(super) fn delete_endpoint(&mut self, id: &str) {
+        self.endpoints.remove(&id.to_owned());
+        let first = (id.to_owned(), 0, 0);
+        let mine = self
+            .hook_subjects
+            .range(first..)
+            .take_while(|((endpoint, ..), ())| endpoint == id);
+        let seqs: Vec<i64> = mine.map(|((.., seq), ())| *seq).collect();
+        for seq in seqs {
+            self.leave_queue(seq);
+        }
+    }
+
+    pub(super) fn hooks_due(&self, now: Timestamp, limit: usize) -> Vec<HookRecord> {
+        let due = self.hook_heads.range(..=(now, i64::MAX)).take(limit);
+        due.filter_map(|((_, seq), ())| self.hooks.get(seq).cloned())
+            .collect()
+    }
+
+    fn queue_hook(&mut self, hook: HookRecord) {
+        if self.head_of(&hook.endpoint, hook.subject).is_none() {
+            self.hook_heads.put((hook.due_at, hook.seq), ());
+        }
+        self.hook_subjects
+            .put((hook.endpoint.clone(), hook.subject, hook.seq), ());
+        self.hooks.put(hook.seq, hook);
+    }
+
+    /// Takes it out and lets the next of its subject go; false when it is not there.
+    fn leave_queue(&mut self, seq: i64) -> bool {
+        let Some(hook) = self.hooks.remove(&seq) else {
+            return false;
+        };
+        self.hook_heads.remove(&(hook.due_at, seq));
+        self.hook_subjects
+            .remove(&(hook.endpoint.clone(), hook.subject, seq));
+        if let Some(next) = self.head_of(&hook.endpoint, hook.subject)
+            && let Some(record) = self.hooks.get(&next)
+        {
+            self.hook_heads.add((record.due_at, next), ());
+        }
+        true
+    }
+
+    fn retry_hook(&mut self, seq: i64, due_at: Timestamp, tries: u32) {
+        let Some(hook) = self.hooks.get(&seq) else {
+            return;
+        };
+        if self.hook_heads.remove(&(hook.due_at, seq)).is_some() {
+            self.hook_heads.put((due_at, seq), ());
+        }
+        self.hooks.change(&seq, |hook| {
+            hook.due_at = due_at;
+            hook.tries = tries;
+        });
+    }
+
+    fn head_of(&self, endpoint: &str, subject: u128) -> Option<i64> {
+        let first = (endpoint.to_owned(), subject, i64::MIN);
+        let last = (endpoint.to_owned(), subject, i64::MAX);
+        self.hook_subjects
+            .range(first..=last)
+            .next()
+            .map(|((.., seq), ())| *seq)
+    }
+}

@@ -1,0 +1,318 @@
+//! The reads of the in-memory store, each bounded by its limit.
+
+use super::MemoryStore;
+use super::tables::Tables;
+use crate::ports::Store;
+use crate::ports::ops::{GroupResult, Groups};
+use crate::ports::records::{
+    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
+    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+};
+use crate::ports::store::{MessageFilter, PAGE_MAX, StoreResult};
+use async_trait::async_trait;
+use bytes::Bytes;
+use holdline_core::id::InboundId;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use std::ops::Bound;
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>> {
+        self.commit_now(&groups)
+    }
+
+    async fn open_deliveries(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let open = tables.deliveries.range((from(after), Bound::Unbounded));
+        let open = open.filter(|(_, delivery)| !delivery.state.is_ended());
+        let stored = open
+            .filter_map(|(id, _)| tables.stored(*id))
+            .map(without_body);
+        Ok(stored.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
+        let tables = &self.lock().tables;
+        Ok(ids
+            .iter()
+            .filter_map(|id| tables.messages.get(id).cloned())
+            .collect())
+    }
+
+    async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>> {
+        Ok(self.lock().tables.stored(id))
+    }
+
+    async fn timeline(&self, id: MessageId) -> StoreResult<Timeline> {
+        let tables = &self.lock().tables;
+        let attempts = tables.attempts.range(attempts_of(id));
+        let receipts = tables.receipts.range((id, 0)..=(id, usize::MAX));
+        let decisions = tables.decisions.range((id, 0)..=(id, usize::MAX));
+        Ok(Timeline {
+            attempts: attempts.map(|(_, attempt)| attempt.clone()).collect(),
+            receipts: receipts.map(|(_, receipt)| receipt.clone()).collect(),
+            decisions: decisions.map(|(_, decision)| decision.clone()).collect(),
+        })
+    }
+
+    async fn list_messages(
+        &self,
+        filter: &MessageFilter,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let before = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = tables.messages.range((Bound::Unbounded, before)).rev();
+        let stored = newest_first.filter_map(|(id, _)| tables.stored(*id));
+        Ok(stored
+            .filter(|one| shows(filter, one))
+            .take(limit.min(PAGE_MAX))
+            .collect())
+    }
+
+    async fn attempt_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<AttemptKey>> {
+        let first = AttemptKey {
+            message: MessageId(0),
+            number: 0,
+        };
+        let last = AttemptKey {
+            message: MessageId(u128::MAX),
+            number: u16::MAX,
+        };
+        let place = |key| (channel, provider_id.to_owned(), key);
+        let tables = &self.lock().tables;
+        let newest = tables
+            .provider_ids
+            .range(place(first)..=place(last))
+            .next_back();
+        Ok(newest.map(|((_, _, key), ())| *key))
+    }
+
+    async fn provider_id_of(
+        &self,
+        message: MessageId,
+        channel: ChannelKind,
+    ) -> StoreResult<Option<String>> {
+        let tables = &self.lock().tables;
+        let newest_first = tables.attempts.range(attempts_of(message)).rev();
+        let mut named = newest_first.filter(|(_, attempt)| attempt.channel == channel);
+        Ok(named.find_map(|(_, attempt)| attempt.provider_id.clone()))
+    }
+
+    async fn recent_by_contact(
+        &self,
+        contact: ContactId,
+        channel: ChannelKind,
+        since: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageRecord>> {
+        let tables = &self.lock().tables;
+        let all = (contact, MessageId(0))..=(contact, MessageId(u128::MAX));
+        let newest_first = tables.by_contact.range(all).rev();
+        let sent = newest_first.filter(|((_, id), ())| tables.went_by(*id, channel));
+        let records = sent.filter_map(|((_, id), ())| tables.messages.get(id).cloned());
+        let recent = records.filter(|message| message.created_at >= since);
+        Ok(recent.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn contact(&self, id: ContactId) -> StoreResult<Option<ContactRecord>> {
+        Ok(self.lock().tables.contacts.get(&id).cloned())
+    }
+
+    async fn contact_by_address(
+        &self,
+        channel: ChannelKind,
+        value: &str,
+    ) -> StoreResult<Option<ContactRecord>> {
+        let tables = &self.lock().tables;
+        let owner = tables.owners.get(&(channel, value.to_owned()));
+        Ok(owner.and_then(|owner| tables.contacts.get(owner).cloned()))
+    }
+
+    async fn list_contacts(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        let tables = &self.lock().tables;
+        let rest = tables.contacts.range((from(after), Bound::Unbounded));
+        Ok(rest
+            .map(|(_, contact)| contact.clone())
+            .take(limit.min(PAGE_MAX))
+            .collect())
+    }
+
+    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>> {
+        let tables = &self.lock().tables;
+        let rest = tables.raw.range((from(after), Bound::Unbounded));
+        Ok(rest
+            .map(|(_, raw)| raw.clone())
+            .take(limit.min(PAGE_MAX))
+            .collect())
+    }
+
+    async fn inbound(&self, id: InboundId) -> StoreResult<Option<InboundRecord>> {
+        Ok(self.lock().tables.inbound.get(&id).cloned())
+    }
+
+    async fn inbound_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<InboundRecord>> {
+        let tables = &self.lock().tables;
+        let id = tables.inbound_ids.get(&(channel, provider_id.to_owned()));
+        Ok(id.and_then(|id| tables.inbound.get(id).cloned()))
+    }
+
+    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>> {
+        Ok(self.lock().tables.hooks_due(now, limit.min(PAGE_MAX)))
+    }
+
+    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {
+        let tables = &self.lock().tables;
+        Ok(tables
+            .hook_heads
+            .iter()
+            .next()
+            .map(|((due_at, _), ())| *due_at))
+    }
+
+    async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
+        Ok(self.lock().tables.endpoints.values().cloned().collect())
+    }
+
+    async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>> {
+        Ok(self.lock().tables.media.get(&id.to_owned()).cloned())
+    }
+
+    async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>> {
+        let tables = &self.lock().tables;
+        let mut old: Vec<_> = tables
+            .media
+            .values()
+            .filter(|one| one.expires_at < now)
+            .collect();
+        old.sort_by(|a, b| (a.expires_at, &a.id).cmp(&(b.expires_at, &b.id)));
+        Ok(old.into_iter().take(limit.min(PAGE_MAX)).cloned().collect())
+    }
+
+    async fn media_alias(
+        &self,
+        media: &str,
+        sender: &str,
+        now: Timestamp,
+    ) -> StoreResult<Option<String>> {
+        let tables = &self.lock().tables;
+        let alias = tables.aliases.get(&(media.to_owned(), sender.to_owned()));
+        Ok(alias
+            .filter(|(_, until)| *until > now)
+            .map(|(id, _)| id.clone()))
+    }
+
+    async fn templates(&self, waba: &str) -> StoreResult<Vec<TemplateRecord>> {
+        let tables = &self.lock().tables;
+        let mine = tables
+            .templates
+            .values()
+            .filter(|template| template.waba == waba);
+        Ok(mine.cloned().collect())
+    }
+
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRecord>> {
+        Ok(self
+            .lock()
+            .tables
+            .tokens
+            .values()
+            .find(|token| token.hash == *hash)
+            .cloned())
+    }
+
+    async fn tokens(&self) -> StoreResult<Vec<TokenRecord>> {
+        Ok(self.lock().tables.tokens.values().cloned().collect())
+    }
+
+    async fn routes(&self) -> StoreResult<Vec<RouteRecord>> {
+        Ok(self.lock().tables.routes.values().cloned().collect())
+    }
+
+    async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>> {
+        let mut all: Vec<_> = self.lock().tables.outages.values().cloned().collect();
+        all.sort_by_key(|outage| std::cmp::Reverse((outage.opened_at, outage.id)));
+        all.truncate(limit.min(PAGE_MAX));
+        Ok(all)
+    }
+
+    async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
+        Ok(self.lock().tables.settings.get(&key.to_owned()).cloned())
+    }
+
+    async fn expire_rows(
+        &self,
+        bodies_before: Timestamp,
+        metadata_before: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize> {
+        Ok(self
+            .lock()
+            .tables
+            .expire(bodies_before, metadata_before, limit))
+    }
+}
+
+impl Tables {
+    fn stored(&self, id: MessageId) -> Option<StoredMessage> {
+        let message = self.messages.get(&id)?.clone();
+        let delivery = self.deliveries.get(&id)?.clone();
+        Some(StoredMessage { message, delivery })
+    }
+
+    /// Some attempt on the channel went out, as far as is known.
+    fn went_by(&self, id: MessageId, channel: ChannelKind) -> bool {
+        let mut attempts = self.attempts.range(attempts_of(id));
+        attempts.any(|(_, attempt)| {
+            let outcome = attempt.outcome.as_deref();
+            attempt.channel == channel && !matches!(outcome, Some("rejected" | "throttled"))
+        })
+    }
+}
+
+fn attempts_of(message: MessageId) -> std::ops::RangeInclusive<AttemptKey> {
+    AttemptKey { message, number: 0 }..=AttemptKey {
+        message,
+        number: u16::MAX,
+    }
+}
+
+fn from<K>(after: Option<K>) -> Bound<K> {
+    after.map_or(Bound::Unbounded, Bound::Excluded)
+}
+
+fn without_body(mut stored: StoredMessage) -> StoredMessage {
+    stored.message.body = Redacted::new(Bytes::new());
+    stored
+}
+
+fn shows(filter: &MessageFilter, stored: &StoredMessage) -> bool {
+    let app = filter
+        .app
+        .as_ref()
+        .is_none_or(|app| *app == stored.message.app);
+    let contact = filter
+        .contact
+        .is_none_or(|contact| contact == stored.message.contact);
+    let state = filter
+        .state
+        .as_ref()
+        .is_none_or(|name| name == stored.delivery.state.name());
+    app && contact && state
+}

@@ -1,0 +1,92 @@
+//! Performs committed attempts of one route against its channel, and reports every outcome. Holds
+//! as many at once as the route's gate lets out; a hanging provider fills only its own slots.
+
+use crate::driver::event::{Event, OutcomeEvent, Work};
+use crate::ports::channel::Dispatch;
+use crate::ports::{Channel, Library};
+use crate::shared::Shared;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use holdline_core::message::Outcome;
+use holdline_core::routing::RouteIx;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// To be run by one task per route.
+pub struct Worker {
+    shared: Arc<Shared>,
+    route: RouteIx,
+    channel: Arc<dyn Channel>,
+    queue: mpsc::Receiver<Work>,
+    slots: usize,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        route: RouteIx,
+        channel: Arc<dyn Channel>,
+        queue: mpsc::Receiver<Work>,
+        slots: usize,
+    ) -> Self {
+        Self { shared: Arc::clone(shared), route, channel, queue, slots }
+    }
+
+    /// Runs until the driver is gone and the last attempt has ended.
+    pub async fn run(mut self) {
+        let mut under_way: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+        let mut open = true;
+        while open || !under_way.is_empty() {
+            tokio::select! {
+                work = self.queue.recv(), if open && under_way.len() < self.slots => match work {
+                    Some(work) => under_way.push(self.start(work)),
+                    None => open = false,
+                },
+                Some(event) = under_way.next(), if !under_way.is_empty() => {
+                    if self.shared.mailbox.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&self, work: Work) -> BoxFuture<'static, Event> {
+        let channel = Arc::clone(&self.channel);
+        let shared = Arc::clone(&self.shared);
+        let route = self.route;
+        match work {
+            Work::Send(dispatch) => Box::pin(async move {
+                let outcome = send(&*channel, &dispatch, &*shared.library).await;
+                shared.counts.attempt(channel.kind(), &outcome);
+                Event::Outcome(Box::new(OutcomeEvent {
+                    key: dispatch.key,
+                    route,
+                    outcome,
+                    channel: dispatch.hop.channel,
+                    address: dispatch.hop.address.clone(),
+                }))
+            }),
+            Work::Probe { sender } => Box::pin(async move {
+                let outcome = channel.probe(&sender).await;
+                Event::Probed { route, outcome }
+            }),
+        }
+    }
+}
+
+async fn send(channel: &dyn Channel, dispatch: &Dispatch, library: &dyn Library) -> Outcome {
+    let outcome = channel.send(dispatch, library).await;
+    tracing::debug!(
+        message = %dispatch.key.message, attempt = dispatch.key.number,
+        channel = %channel.kind(), outcome = outcome.name(), "attempt ended"
+    );
+    outcome
+}

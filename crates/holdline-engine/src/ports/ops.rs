@@ -1,0 +1,126 @@
+//! Everything that is ever written, as values. A [`Group`] is atomic; a store commits many groups
+//! with one sync.
+
+use super::records::{
+    AttemptRecord, ContactRecord, DecisionRecord, DeliveryState, EndpointRecord, Event,
+    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
+    RouteRecord, TemplateRecord, TokenRecord,
+};
+use bytes::Bytes;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use std::sync::Arc;
+
+/// Operations that happen together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Group(pub Vec<Op>);
+
+/// One write.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A new message with its delivery. Conflicts when the idempotency key is known.
+    Accept(Box<Accept>),
+    /// A delivery moved: its new state and what goes with it.
+    Advance(Box<Advance>),
+    /// Inserts the person and those addresses that nobody has yet; existing ones stay.
+    ContactSeen(Box<ContactRecord>),
+    /// Replaces name, external id and all addresses. Conflicts when somebody else has one of them.
+    ContactSave(Box<ContactRecord>),
+    /// What is learned about an address by use; `None` leaves a field as it is.
+    AddressNote(Box<AddressNote>),
+    Raw(RawInbound),
+    /// The raw webhook has been worked off.
+    RawDone(u128),
+    /// Conflicts with [`Conflict::Repeated`] when (channel, provider id) is known.
+    Inbound(Box<InboundRecord>),
+    /// Queues an event for an endpoint.
+    Hook { endpoint: String, subject: u128, event: Event, due_at: Timestamp },
+    HookDone(i64),
+    HookRetry { seq: i64, due_at: Timestamp, tries: u32, error: String },
+    /// Given up after the last retry; kept with its error.
+    HookDropped { seq: i64, at: Timestamp, error: String },
+    Endpoint(EndpointRecord),
+    EndpointDelete(String),
+    Media(MediaRecord),
+    MediaDelete(String),
+    /// The provider knows our media under this id, for this sender, until then.
+    MediaAlias { media: String, sender: String, provider_id: String, until: Timestamp },
+    /// Replaces all templates of a WABA.
+    Templates { waba: String, templates: Vec<TemplateRecord> },
+    Token(TokenRecord),
+    TokenRevoke { id: String, at: Timestamp },
+    Route(RouteRecord),
+    Outage(OutageRecord),
+    Setting { key: String, value: String },
+}
+
+/// A message to be kept, and how a repeat of the same request is answered.
+#[derive(Clone, Debug)]
+pub struct Accept {
+    pub message: MessageRecord,
+    pub delivery: DeliveryState,
+    pub idempotency: Option<Idempotency>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// Who used it: the token's app.
+    pub scope: String,
+    pub key: String,
+    pub body_hash: [u8; 32],
+    /// The answer, byte for byte.
+    pub answer: Bytes,
+    pub expires_at: Timestamp,
+}
+
+/// A delivery's new state with everything that happened in the same turn.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    pub state: DeliveryState,
+    /// A new attempt: this commit comes before its first byte leaves.
+    pub started: Option<AttemptRecord>,
+    pub ended: Option<AttemptEnd>,
+    pub receipts: Vec<ReceiptRecord>,
+    pub decisions: Vec<DecisionRecord>,
+    /// The person got it again, by this attempt.
+    pub duplicate: Option<AttemptKey>,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug)]
+pub struct AttemptEnd {
+    pub key: AttemptKey,
+    pub at: Timestamp,
+    pub outcome: &'static str,
+    pub provider_id: Option<String>,
+    pub fault_class: Option<&'static str>,
+    pub fault_code: Option<String>,
+    pub fault_detail: Option<String>,
+}
+
+/// What use tells about an address.
+#[derive(Clone, Debug)]
+pub struct AddressNote {
+    pub contact: ContactId,
+    pub channel: ChannelKind,
+    pub value: String,
+    pub unreachable_until: Option<Timestamp>,
+    pub last_inbound_at: Option<Timestamp>,
+    pub consent: Option<holdline_core::contact::Consent>,
+}
+
+/// Why a group was not committed. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The key was used before: by the same request (answer it the same) or by another (409).
+    Idempotency { message: MessageId, same_body: bool, answer: Bytes },
+    /// The provider's message is known already.
+    Repeated,
+    /// The address belongs to another person.
+    AddressTaken { channel: ChannelKind, owner: ContactId },
+}
+
+/// What became of one group.
+pub type GroupResult = Result<(), Conflict>;
+
+/// Groups are handed over in an `Arc` so that a failed commit can be tried again without a copy.
+pub type Groups = Arc<[Group]>;

@@ -1,0 +1,141 @@
+//! The one Store trait: batch writes and page reads. Implementations know SQL; nobody else does.
+
+use super::ops::{GroupResult, Groups};
+use super::records::{
+    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
+    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+};
+use async_trait::async_trait;
+use holdline_core::id::InboundId;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+
+/// Most groups of one commit.
+pub const COMMIT_GROUPS_MAX: usize = 2_048;
+/// Most rows of one page read.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Why the store could not do it. Nothing was written, unless `Ambiguous` says otherwise.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No space, or the file system is read-only.
+    #[error("the store cannot write: {0}")]
+    Full(String),
+    #[error("the store is not reachable: {0}")]
+    Unavailable(String),
+    /// The commit may or may not have happened.
+    #[error("the store did not say whether it committed: {0}")]
+    Ambiguous(String),
+    #[error("the store holds something that cannot be read: {0}")]
+    Corrupt(String),
+}
+
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Which messages a list shows. `None` = any.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    pub app: Option<String>,
+    pub contact: Option<ContactId>,
+    /// A name of `State::name`.
+    pub state: Option<String>,
+    /// Older than this one (keyset; newest first).
+    pub before: Option<MessageId>,
+}
+
+/// Durable storage. All writes go through `commit`; every read is bounded by its `limit`.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Commits the groups in order with one sync; a conflicting group leaves the others alone.
+    async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>>;
+
+    // Messages and deliveries.
+    /// Deliveries that have not ended, by id, from after `after`; bodies are left empty.
+    async fn open_deliveries(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// The messages with bodies, in the order asked; unknown ids are left out.
+    async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>>;
+    async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>>;
+    async fn timeline(&self, id: MessageId) -> StoreResult<Timeline>;
+    async fn list_messages(
+        &self,
+        filter: &MessageFilter,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// The attempt that a provider knows by this id.
+    async fn attempt_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<AttemptKey>>;
+    /// The provider's id of a message's latest accepted attempt on a channel.
+    async fn provider_id_of(
+        &self,
+        message: MessageId,
+        channel: ChannelKind,
+    ) -> StoreResult<Option<String>>;
+    /// The newest messages that went to a person by a channel, newest first.
+    async fn recent_by_contact(
+        &self,
+        contact: ContactId,
+        channel: ChannelKind,
+        since: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageRecord>>;
+
+    // People.
+    async fn contact(&self, id: ContactId) -> StoreResult<Option<ContactRecord>>;
+    async fn contact_by_address(
+        &self,
+        channel: ChannelKind,
+        value: &str,
+    ) -> StoreResult<Option<ContactRecord>>;
+    async fn list_contacts(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>>;
+
+    // Inbound.
+    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>>;
+    async fn inbound(&self, id: InboundId) -> StoreResult<Option<InboundRecord>>;
+    async fn inbound_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<InboundRecord>>;
+
+    // Events to apps.
+    /// Due events, oldest first, only those whose endpoint and subject have no older open one.
+    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>>;
+    /// When the next event becomes due.
+    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>>;
+    async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>>;
+
+    // Media, templates, tokens, routes.
+    async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>>;
+    /// Media that expired before `now`.
+    async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>>;
+    async fn media_alias(
+        &self,
+        media: &str,
+        sender: &str,
+        now: Timestamp,
+    ) -> StoreResult<Option<String>>;
+    async fn templates(&self, waba: &str) -> StoreResult<Vec<TemplateRecord>>;
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRecord>>;
+    async fn tokens(&self) -> StoreResult<Vec<TokenRecord>>;
+    async fn routes(&self) -> StoreResult<Vec<RouteRecord>>;
+    async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>>;
+    async fn setting(&self, key: &str) -> StoreResult<Option<String>>;
+
+    /// Deletes what retention no longer allows, at most `limit` rows; gives how many it deleted.
+    async fn expire_rows(
+        &self,
+        bodies_before: Timestamp,
+        metadata_before: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize>;
+}

@@ -1,0 +1,374 @@
+//! What providers tell us: webhooks are stored raw before they are answered, then read, once.
+//!
+//! Receipts go to the driver; messages of people are kept with their events for apps. A repeat is
+//! dropped by the provider's id. Inbound is never gated on health (invariant 13).
+
+use crate::config::CHOICE_WINDOW_MS;
+use crate::driver::event::{Event as DriverEvent, ReceiptEvent};
+use crate::intake::find_by_address;
+use crate::keywords;
+use crate::ports::channel::{HookRefusal, InboundItem, InboundMessage, InboundReceipt};
+use crate::ports::ops::{AddressNote, Op};
+use crate::ports::records::{
+    ContactRecord, Event, EventKind, InboundRecord, MediaRecord, MessageRecord, RawInbound,
+    ReceiptRecord, WA_USER,
+};
+use crate::ports::store::PAGE_MAX;
+use crate::ports::{Channel, HookRequest, StoreError};
+use crate::shared::Shared;
+use holdline_core::id::InboundId;
+use holdline_core::message::{Receipt, ReceiptKind};
+use holdline_core::{AttemptKey, ChannelKind, Redacted, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
+
+/// Messages looked at to find the choices a reply may mean.
+const CHOICES_LOOKED_AT: usize = 5;
+/// Media of people are kept as long as ours (whatsapp.md: 30 days).
+const MEDIA_KEPT_MS: u64 = 30 * 24 * 3_600_000;
+
+/// Why a provider's call was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    #[error("no such channel")]
+    UnknownChannel,
+    #[error(transparent)]
+    Refused(#[from] HookRefusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Verified, stored and synced when it returns; read by the receive loop after.
+pub(crate) async fn take(
+    shared: &Shared,
+    channel: ChannelKind,
+    request: HookRequest,
+) -> Result<(), HookError> {
+    let port = shared.channels.get(&channel).ok_or(HookError::UnknownChannel)?;
+    port.verify(&request)?;
+    let now = shared.clock.now();
+    let query = request.url.split_once('?').map_or("", |(_, query)| query).to_owned();
+    let raw = RawInbound {
+        id: shared.ids.id(now),
+        channel,
+        received_at: now,
+        query,
+        body: request.body,
+    };
+    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await?;
+    debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
+    if shared.raw_queue.try_send(raw).is_err() {
+        shared.raw_overflow.store(true, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+/// To be run by one task.
+pub struct ReceiveLoop {
+    shared: Arc<Shared>,
+    queue: mpsc::Receiver<RawInbound>,
+}
+
+impl std::fmt::Debug for ReceiveLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReceiveLoop").finish_non_exhaustive()
+    }
+}
+
+impl ReceiveLoop {
+    pub(crate) fn new(shared: Arc<Shared>, queue: mpsc::Receiver<RawInbound>) -> Self {
+        Self { shared, queue }
+    }
+
+    /// Reads what is stored and not read yet, then what comes, until the engine stops.
+    pub async fn run(mut self) {
+        loop {
+            if self.shared.raw_overflow.swap(false, Ordering::SeqCst) {
+                self.read_stored().await;
+            }
+            tokio::select! {
+                raw = self.queue.recv() => match raw {
+                    Some(raw) => self.read(&raw).await,
+                    None => return,
+                },
+                () = self.shared.stop.stopped() => return,
+            }
+        }
+    }
+
+    async fn read_stored(&self) {
+        let mut after = None;
+        loop {
+            let page = match self.shared.store.raw_open(after, PAGE_MAX).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%error, "stored webhooks could not be read; tried again");
+                    self.shared.raw_overflow.store(true, Ordering::SeqCst);
+                    let now = self.shared.clock.now();
+                    self.shared.clock.sleep_until(now.plus_ms(1_000)).await;
+                    return;
+                }
+            };
+            let Some(last) = page.last() else { return };
+            after = Some(last.id);
+            for raw in &page {
+                self.read(raw).await;
+            }
+        }
+    }
+
+    async fn read(&self, raw: &RawInbound) {
+        let Some(channel) = self.shared.channels.get(&raw.channel) else { return };
+        let items = channel.read(raw).unwrap_or_else(|refusal| {
+            tracing::warn!(channel = %raw.channel, %refusal, "a webhook could not be read");
+            Vec::new()
+        });
+        let mut receipts = Vec::new();
+        for item in items {
+            if let Err(error) = self.item(channel, item, &mut receipts).await {
+                tracing::error!(%error, "a webhook could not be worked off; read again later");
+                self.shared.raw_overflow.store(true, Ordering::SeqCst);
+                return;
+            }
+        }
+        let ops = vec![Op::RawDone(raw.id)];
+        let _ = self.shared.mailbox.send(DriverEvent::Receipts { receipts, ops }).await;
+    }
+
+    async fn item(
+        &self,
+        channel: &Arc<dyn Channel>,
+        item: InboundItem,
+        receipts: &mut Vec<ReceiptEvent>,
+    ) -> Result<(), StoreError> {
+        let kind = channel.kind();
+        match item {
+            InboundItem::Receipt(receipt) => {
+                self.shared.counts.inbound(kind, "receipt");
+                receipts.extend(self.receipt(kind, receipt).await?);
+            }
+            InboundItem::Message(message) => {
+                self.shared.counts.inbound(kind, "message");
+                self.message(channel, *message).await?;
+            }
+            InboundItem::Passed { field, waba, value } => {
+                self.shared.counts.inbound(kind, "other");
+                self.pass_on(field, waba, value).await?;
+            }
+            InboundItem::TemplatesChanged { waba } => {
+                let _ = self.shared.template_wishes.try_send(waba);
+            }
+        }
+        Ok(())
+    }
+
+    async fn receipt(
+        &self,
+        channel: ChannelKind,
+        receipt: InboundReceipt,
+    ) -> Result<Option<ReceiptEvent>, StoreError> {
+        let key = match receipt.key {
+            Some(key) => Some(key),
+            None => self.shared.store.attempt_by_provider_id(channel, &receipt.provider_id).await?,
+        };
+        let Some(key) = key else { return Ok(None) };
+        Ok(Some(receipt_event(key, receipt, self.shared.clock.now())))
+    }
+
+    async fn message(
+        &self,
+        channel: &Arc<dyn Channel>,
+        message: InboundMessage,
+    ) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let Some((at, value)) = address_of(channel.kind(), &message) else { return Ok(()) };
+        let (contact, mut ops) = find_by_address(shared, at, &value, now).await?;
+        ops.extend(self.learned(channel.kind(), &contact, &message, now));
+        let keyword = keywords::handle(shared, channel.kind(), &contact, &message, &value);
+        ops.extend(keyword);
+        let recent = self.recent(channel.kind(), &contact, now).await?;
+        let (record, media) = self.record(channel, &contact, message, &recent, now).await?;
+        ops.extend(media.map(Op::Media));
+        let event = Event { at: record.at, kind: EventKind::Inbound { inbound: record.id } };
+        let (sender, subject) = (record.sender.clone(), record.contact.0);
+        ops.push(Op::Inbound(Box::new(record)));
+        ops.extend(shared.endpoints.hooks_for_sender(&sender, subject, &event, now));
+        match shared.batcher.commit(ops).await? {
+            Ok(()) => shared.hooks_wake.notify_one(),
+            Err(conflict) => tracing::debug!(?conflict, "a repeated inbound message was dropped"),
+        }
+        Ok(())
+    }
+
+    /// The newest messages that went to this person by this channel.
+    async fn recent(
+        &self,
+        channel: ChannelKind,
+        contact: &ContactRecord,
+        now: Timestamp,
+    ) -> Result<Vec<MessageRecord>, StoreError> {
+        let since = Timestamp(now.0.saturating_sub_unsigned(CHOICE_WINDOW_MS));
+        self.shared
+            .store
+            .recent_by_contact(contact.id, channel, since, CHOICES_LOOKED_AT)
+            .await
+    }
+
+    async fn record(
+        &self,
+        channel: &Arc<dyn Channel>,
+        contact: &ContactRecord,
+        message: InboundMessage,
+        recent: &[MessageRecord],
+        now: Timestamp,
+    ) -> Result<(InboundRecord, Option<MediaRecord>), StoreError> {
+        let mut context = match &message.context {
+            Some(provider_id) => {
+                let store = &self.shared.store;
+                store.attempt_by_provider_id(channel.kind(), provider_id).await?.map(|k| k.message)
+            }
+            None => None,
+        };
+        let (mut kind, mut payload) = (message.kind.clone(), message.payload.clone());
+        let text = message.text.as_ref().map_or("", |text| text.expose());
+        if let Some(meant) = channel.interpret(text, recent) {
+            (context, kind, payload) = (Some(meant.context), meant.kind, meant.payload);
+        }
+        let sender = self.sender_known_to_apps(channel.kind(), &message, recent);
+        let media = self.media(channel.kind(), &message, &sender, now);
+        let from = message.from.unwrap_or_else(|| Redacted::new(String::new()));
+        let record = InboundRecord {
+            id: InboundId(self.shared.ids.id(now)),
+            channel: channel.kind(),
+            provider_id: message.provider_id,
+            contact: contact.id,
+            sender,
+            from,
+            at: message.at,
+            received_at: now,
+            context,
+            kind,
+            payload,
+            media: media.as_ref().map(|media| media.id.clone()),
+        };
+        Ok((record, media))
+    }
+
+    /// Apps know phone-number ids only: a reply by SMS belongs to the sender that last wrote.
+    fn sender_known_to_apps(
+        &self,
+        channel: ChannelKind,
+        message: &InboundMessage,
+        recent: &[MessageRecord],
+    ) -> String {
+        if channel == ChannelKind::WHATSAPP {
+            return message.to.clone();
+        }
+        let routes = &self.shared.config.routes;
+        let first = || routes.iter().find(|r| r.channel == ChannelKind::WHATSAPP);
+        recent
+            .first()
+            .map(|message| message.sender.clone())
+            .or_else(|| first().map(|route| route.sender.clone()))
+            .unwrap_or_else(|| message.to.clone())
+    }
+
+    fn media(
+        &self,
+        channel: ChannelKind,
+        message: &InboundMessage,
+        sender: &str,
+        now: Timestamp,
+    ) -> Option<MediaRecord> {
+        let media = message.media.as_ref()?;
+        let digits = self.shared.ids.draw() % 9_000_000_000_000_000 + 1_000_000_000_000_000;
+        Some(MediaRecord {
+            id: digits.to_string(),
+            app: String::new(),
+            sender: sender.to_owned(),
+            mime: media.mime.clone(),
+            filename: media.filename.clone(),
+            sha256: media.sha256.clone().unwrap_or_default(),
+            size: 0,
+            created_at: now,
+            expires_at: now.plus_ms(MEDIA_KEPT_MS),
+            remote: Some((channel, media.remote.clone())),
+        })
+    }
+
+    /// A person who writes can be reached where they write from.
+    fn learned(
+        &self,
+        channel: ChannelKind,
+        contact: &ContactRecord,
+        message: &InboundMessage,
+        now: Timestamp,
+    ) -> Vec<Op> {
+        let mut known = contact.clone();
+        known.name.clone_from(&message.name);
+        let phone = message.from.as_ref().map(|from| (channel, from.expose().clone()));
+        let user = message.from_user.clone().map(|user| (WA_USER, user));
+        known.addresses = phone
+            .iter()
+            .chain(&user)
+            .map(|(channel, value)| crate::intake::new_address(*channel, value))
+            .collect();
+        let mut ops = vec![Op::ContactSeen(Box::new(known))];
+        for (channel, value) in phone.into_iter().chain(user) {
+            ops.push(Op::AddressNote(Box::new(AddressNote {
+                contact: contact.id,
+                channel,
+                value,
+                unreachable_until: Some(Timestamp(0)),
+                last_inbound_at: Some(message.at.min(now)),
+                consent: None,
+            })));
+        }
+        ops
+    }
+
+    async fn pass_on(&self, field: String, waba: String, value: String) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let senders = shared.endpoints.senders_of_waba(&waba);
+        let Some(sender) = senders.first() else { return Ok(()) };
+        let event = Event { at: now, kind: EventKind::Passed { field, waba, value } };
+        let ops = shared.endpoints.hooks_for_sender(sender, shared.ids.id(now), &event, now);
+        if !ops.is_empty() && shared.batcher.commit(ops).await?.is_ok() {
+            shared.hooks_wake.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// Where the message came from, as an address to know the person by.
+fn address_of(channel: ChannelKind, message: &InboundMessage) -> Option<(ChannelKind, String)> {
+    match (&message.from, &message.from_user) {
+        (Some(from), _) => Some((channel, from.expose().clone())),
+        (None, Some(user)) => Some((WA_USER, user.clone())),
+        (None, None) => None,
+    }
+}
+
+fn receipt_event(key: AttemptKey, receipt: InboundReceipt, now: Timestamp) -> ReceiptEvent {
+    let fault = match &receipt.kind {
+        ReceiptKind::Failed(fault) => Some(fault),
+        ReceiptKind::Reached(_) => None,
+    };
+    let status = match &receipt.kind {
+        ReceiptKind::Reached(progress) => progress.name(),
+        ReceiptKind::Failed(_) => "failed",
+    };
+    let record = ReceiptRecord {
+        key,
+        status: status.to_owned(),
+        at: receipt.at,
+        received_at: now,
+        fault_code: fault.map(|fault| fault.code.clone()),
+        fault_detail: fault.map(|fault| fault.detail.clone()),
+    };
+    let receipt = Receipt { number: key.number, kind: receipt.kind };
+    ReceiptEvent { key, receipt, record }
+}

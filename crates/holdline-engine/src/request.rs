@@ -1,0 +1,149 @@
+//! What callers ask of the engine, and how it answers them. Plain data.
+
+use bytes::Bytes;
+use holdline_core::health::Health;
+use holdline_core::message::{ClassSet, DuplicateRule, Priority, Success};
+use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
+use std::fmt;
+
+use crate::ports::StoreError;
+
+/// A message to be accepted. The caller has validated its form.
+pub struct NewMessage {
+    pub app: String,
+    /// The phone-number id that the app sends from.
+    pub sender: String,
+    pub to: Recipient,
+    /// The recipient exactly as the caller wrote it.
+    pub to_input: String,
+    pub kind: String,
+    /// The Cloud API message object, byte for byte.
+    pub body: Bytes,
+    pub opaque: Option<String>,
+    pub priority: Priority,
+    pub duplicate_rule: Option<DuplicateRule>,
+    pub data_class: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    /// The caller's own plan; `None` = the configured order over the person's addresses.
+    pub hops: Option<Vec<HopRequest>>,
+    pub idempotency: Option<IdempotencyKey>,
+    /// Makes the answer that the caller will give; kept with the idempotency key.
+    pub answer: AnswerMaker,
+}
+
+/// Builds the caller's answer from what the engine alone knows.
+pub type AnswerMaker = Box<dyn FnOnce(&AnswerFacts) -> Bytes + Send>;
+
+impl fmt::Debug for NewMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewMessage").field("app", &self.app).field("kind", &self.kind).finish()
+    }
+}
+
+/// What an answer may tell.
+#[derive(Clone, Debug)]
+pub struct AnswerFacts {
+    pub id: MessageId,
+    pub contact: ContactId,
+    pub accepted_at: Timestamp,
+}
+
+/// To whom.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Recipient {
+    Contact(ContactId),
+    /// An address on a channel: E.164 with `+` for whatsapp and sms, a mail address for email.
+    Address { channel: ChannelKind, value: String },
+    /// A WhatsApp business-scoped user id.
+    WaUser(String),
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contact(id) => write!(f, "Contact({id})"),
+            Self::Address { channel, .. } => write!(f, "Address({channel}, [redacted])"),
+            Self::WaUser(_) => f.write_str("WaUser([redacted])"),
+        }
+    }
+}
+
+/// One hop of a caller's plan; what is `None` takes the configured default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HopRequest {
+    pub channel: ChannelKind,
+    /// How long to wait for success on this hop before the next.
+    pub after_ms: Option<u32>,
+    pub success: Option<Success>,
+    pub on: Option<ClassSet>,
+    pub ttl_ms: Option<u32>,
+    pub template: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub key: String,
+    pub body_hash: [u8; 32],
+}
+
+/// The message is safe (committed and synced), or was before.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub id: MessageId,
+    pub answer: Bytes,
+    /// The same key and body came before: this is the stored answer.
+    pub repeat: bool,
+}
+
+/// Why a request was not taken. Nothing of it was kept.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("too much is waiting; try again in {retry_after_s} s")]
+    Busy { retry_after_s: u32 },
+    #[error("cannot be stored now ({why}); try again in {retry_after_s} s")]
+    Unavailable { retry_after_s: u32, why: String },
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    #[error("no such contact")]
+    UnknownContact,
+    #[error("no channel can take it: {0}")]
+    NoRoute(String),
+    #[error("the person withdrew consent for every address of the plan")]
+    NoConsent,
+    #[error("no such message")]
+    UnknownMessage,
+    #[error("the message has ended already")]
+    AlreadyEnded,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable { retry_after_s: 5, why: error.to_string() }
+    }
+}
+
+/// A route as people see it.
+#[derive(Clone, Debug)]
+pub struct RouteStatus {
+    /// `channel/sender/class`.
+    pub name: String,
+    pub channel: ChannelKind,
+    pub sender: String,
+    pub health: Health,
+    pub since: Timestamp,
+    pub reason: String,
+    /// Messages that would leave by it.
+    pub waiting: usize,
+    pub in_flight: u32,
+    pub oldest_waiting_at: Option<Timestamp>,
+}
+
+/// Everything that waits or is under way, counted.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    pub waiting: usize,
+    pub in_flight: usize,
+    pub in_doubt: usize,
+    pub placed: usize,
+    pub oldest_waiting_at: Option<Timestamp>,
+}

@@ -1,0 +1,172 @@
+//! What the engine's loops have in common: ports, queues, and what is shown to others.
+
+use crate::batcher::Batcher;
+use crate::config::EngineConfig;
+use crate::counts::CountsCell;
+use crate::driver::event::Event;
+use crate::endpoints::Endpoints;
+use crate::ports::records::RawInbound;
+use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
+use crate::request::{RouteStatus, Totals};
+use crate::stop::Stop;
+use holdline_core::{ChannelKind, Timestamp};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::{Notify, mpsc};
+
+/// Totals are counted at most this often.
+const TOTALS_EVERY_MS: i64 = 500;
+/// Distinct app and sender names kept in memory.
+const WORDS_MAX: usize = 10_000;
+
+/// Everything the engine is built from.
+pub struct Ports {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub channels: Vec<Arc<dyn Channel>>,
+    pub library: Arc<dyn Library>,
+    pub hook: Arc<dyn Hook>,
+    pub renderer: Arc<dyn Renderer>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ports").field("channels", &self.channels).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) channels: BTreeMap<ChannelKind, Arc<dyn Channel>>,
+    pub(crate) library: Arc<dyn Library>,
+    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) renderer: Arc<dyn Renderer>,
+    pub(crate) config: EngineConfig,
+    pub(crate) batcher: Batcher,
+    pub(crate) mailbox: mpsc::Sender<Event>,
+    pub(crate) raw_queue: mpsc::Sender<RawInbound>,
+    /// The raw queue was full: what did not fit is found in the store.
+    pub(crate) raw_overflow: AtomicBool,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) hooks_wake: Notify,
+    pub(crate) stop: Stop,
+    pub(crate) counts: CountsCell,
+    pub(crate) template_wishes: mpsc::Sender<String>,
+    /// Numbers whose owner asked for help by SMS.
+    pub(crate) help_wishes: mpsc::Sender<String>,
+    routes: RwLock<Vec<RouteStatus>>,
+    totals: RwLock<Totals>,
+    totals_at: AtomicI64,
+    turned_at: AtomicI64,
+    open: AtomicUsize,
+    store_failing: AtomicBool,
+    words: Mutex<HashSet<Arc<str>>>,
+}
+
+/// The sending ends that the shared part keeps.
+pub(crate) struct Queues {
+    pub(crate) batcher: Batcher,
+    pub(crate) mailbox: mpsc::Sender<Event>,
+    pub(crate) raw_queue: mpsc::Sender<RawInbound>,
+    pub(crate) template_wishes: mpsc::Sender<String>,
+    pub(crate) help_wishes: mpsc::Sender<String>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        ports: Ports,
+        config: EngineConfig,
+        queues: Queues,
+        endpoints: Endpoints,
+    ) -> Self {
+        let now = ports.clock.now();
+        Self {
+            store: ports.store,
+            clock: ports.clock,
+            ids: ports.ids,
+            channels: ports.channels.into_iter().map(|c| (c.kind(), c)).collect(),
+            library: ports.library,
+            hook: ports.hook,
+            renderer: ports.renderer,
+            config,
+            batcher: queues.batcher,
+            mailbox: queues.mailbox,
+            raw_queue: queues.raw_queue,
+            raw_overflow: AtomicBool::new(true),
+            endpoints,
+            hooks_wake: Notify::new(),
+            stop: Stop::default(),
+            counts: CountsCell::default(),
+            template_wishes: queues.template_wishes,
+            help_wishes: queues.help_wishes,
+            routes: RwLock::default(),
+            totals: RwLock::default(),
+            totals_at: AtomicI64::new(0),
+            turned_at: AtomicI64::new(now.0),
+            open: AtomicUsize::new(0),
+            store_failing: AtomicBool::new(false),
+            words: Mutex::default(),
+        }
+    }
+
+    /// One copy of a name that a million deliveries repeat.
+    pub(crate) fn word(&self, text: &str) -> Arc<str> {
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = words.get(text) {
+            return Arc::clone(known);
+        }
+        let word: Arc<str> = text.into();
+        if words.len() < WORDS_MAX {
+            words.insert(Arc::clone(&word));
+        }
+        word
+    }
+
+    pub(crate) fn publish(&self, routes: Vec<RouteStatus>, open: usize, now: Timestamp) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+        self.open.store(open, Ordering::Relaxed);
+        self.turned_at.store(now.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wants_totals(&self, now: Timestamp) -> bool {
+        let last = self.totals_at.load(Ordering::Relaxed);
+        let wanted = now.0 - last >= TOTALS_EVERY_MS;
+        if wanted {
+            self.totals_at.store(now.0, Ordering::Relaxed);
+        }
+        wanted
+    }
+
+    pub(crate) fn publish_totals(&self, totals: Totals) {
+        *self.totals.write().unwrap_or_else(PoisonError::into_inner) = totals;
+    }
+
+    pub(crate) fn routes(&self) -> Vec<RouteStatus> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// When the driver last ended a turn.
+    pub(crate) fn turned_at(&self) -> Timestamp {
+        Timestamp(self.turned_at.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_store_failing(&self, failing: bool) {
+        self.store_failing.store(failing, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_store_failing(&self) -> bool {
+        self.store_failing.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,63 @@
+//! Where Holdline keeps what it knows, and for how long.
+
+use crate::config::reader::Reader;
+use crate::config::section::section;
+use std::path::PathBuf;
+
+section! {
+    /// Where Holdline keeps what it knows.
+    Storage at "storage" many false {
+        /// The database: `sqlite:` and the path of its file, which is made if it does not exist.
+        url: String = "sqlite:holdline-data/holdline.db";
+        /// Folder for media that apps upload and people send.
+        media_dir: PathBuf = "holdline-data/media";
+        /// Most bytes of media kept at a time; beyond it uploads are refused.
+        media_bytes_max: u64 = 10_737_418_240, 1_048_576 to 1_099_511_627_776;
+    }
+}
+
+section! {
+    /// How long Holdline keeps it.
+    Retention at "retention" many false {
+        /// Bodies and media of messages.
+        bodies_days: u32 = 90, 1 to 3650;
+        /// Everything else of a message: times, attempts, receipts, decisions.
+        metadata_days: u32 = 400, 1 to 3650;
+        /// Idempotency keys and the answers stored for them.
+        idempotency_days: u32 = 7, 1 to 90;
+    }
+}
+
+impl Storage {
+    pub(crate) fn check(&self, reader: &mut Reader) {
+        let path = self.url.strip_prefix("sqlite:").unwrap_or_default();
+        if path.is_empty() {
+            let mend = "write sqlite:PATH, for example sqlite:holdline-data/holdline.db";
+            reader.fault(
+                &["storage.url"],
+                "names no database that is supported",
+                mend,
+            );
+        }
+    }
+
+    /// The path of the database file.
+    pub(crate) fn sqlite_path(&self) -> PathBuf {
+        let path = self.url.strip_prefix("sqlite:").unwrap_or(&self.url);
+        PathBuf::from(path.strip_prefix("//").unwrap_or(path))
+    }
+}
+
+impl Retention {
+    pub(crate) fn check(&self, reader: &mut Reader) {
+        if self.bodies_days > self.metadata_days {
+            let what = "is longer than retention.metadata_days";
+            let mend = "keep bodies no longer than the messages they belong to";
+            reader.fault(
+                &["retention.bodies_days", "retention.metadata_days"],
+                what,
+                mend,
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The message object of a request: composed into the form the Cloud API would get, then judged by
+//! the same rules as the front door, with the faults placed where the caller wrote them.
+
+use super::recipient::Target;
+use crate::http::api::input::sha256;
+use crate::http::api::problem::{Answer, FieldFault, Problem};
+use crate::http::state::AppState;
+use holdline_channels::phone::mint_user_id;
+use holdline_channels::whatsapp::TemplateBody;
+use holdline_channels::whatsapp::wire::{GraphError, Request, ids, parse_request};
+use holdline_core::message::Priority;
+use holdline_core::message::content::{Content, Template};
+use holdline_engine::ports::{Library as _, TemplateRecord};
+use serde_json::{Map, Value};
+
+/// Fields of the Cloud API that the request itself says.
+const OUTER: [(&str, &str); 5] = [
+    ("to", "name the recipient in `to` of the request"),
+    ("recipient", "name the recipient in `to` of the request"),
+    ("recipient_type", "leave it out: messages go to one person"),
+    ("biz_opaque_callback_data", "give it as `callback_data` of the request"),
+    ("status", "leave it out: messages are marked as read by the Cloud API"),
+];
+
+/// What the caller wants said.
+pub(super) struct Wanted<'a> {
+    pub(super) text: Option<&'a str>,
+    pub(super) message: Option<&'a Value>,
+}
+
+/// A message that holds by all rules.
+pub(super) struct Composed {
+    pub(super) body: Value,
+    pub(super) content: Content,
+    /// The synced template, where it is one.
+    pub(super) template: Option<TemplateRecord>,
+}
+
+pub(super) async fn compose(
+    state: &AppState,
+    sender: &str,
+    wanted: &Wanted<'_>,
+    target: Option<&Target>,
+) -> Answer<Composed> {
+    let short = wanted.text.is_some();
+    let fields = fields(wanted)?;
+    let body = envelope(fields, target);
+    let content = read(&body).map_err(|error| placed(&error, short))?;
+    known_ids(&body)?;
+    let template = match &content {
+        Content::Template(filled) => template_of(state, sender, filled).await?,
+        Content::Text(_)
+        | Content::Media(_)
+        | Content::Location(_)
+        | Content::Contacts(_)
+        | Content::Reaction(_)
+        | Content::Interactive(_)
+        | Content::Other(_) => None,
+    };
+    Ok(Composed { body, content, template })
+}
+
+/// The priority of a message whose sender names none.
+pub(super) fn usual_priority(template: Option<&TemplateRecord>) -> Priority {
+    match template.map(|template| template.category.as_str()) {
+        Some("AUTHENTICATION") => Priority::Urgent,
+        Some("MARKETING") => Priority::Bulk,
+        Some(_) | None => Priority::Service,
+    }
+}
+
+/// Where `Param text.body is …` speaks of, as a pointer into the request.
+pub(super) fn placed(error: &GraphError, short: bool) -> Problem {
+    let details = error.details.clone().unwrap_or_else(|| error.title.clone());
+    let path = details.strip_prefix("Param ").and_then(|rest| rest.split_once(' '));
+    let (field, message) = match path {
+        Some((path, rest)) if short && path.starts_with("text") => ("/text".to_owned(), rest),
+        Some(("to" | "recipient", rest)) => ("/to".to_owned(), rest),
+        Some((path, rest)) => (format!("/message/{}", pointer(path)), rest),
+        None => ("/message".to_owned(), details.as_str()),
+    };
+    let (what, fix) = message.split_once(": ").unwrap_or((&error.title, message));
+    Problem::invalid(vec![FieldFault::new(field, what, fix)])
+}
+
+fn fields(wanted: &Wanted<'_>) -> Answer<Map<String, Value>> {
+    match (wanted.text, wanted.message) {
+        (Some(text), None) => {
+            let text = serde_json::json!({"type": "text", "text": {"body": text}});
+            Ok(text.as_object().cloned().unwrap_or_default())
+        }
+        (None, Some(Value::Object(fields))) => {
+            let outer = OUTER.iter().filter(|(name, _)| fields.contains_key(*name));
+            let fault = |(name, fix): &(&str, &str)| {
+                FieldFault::new(format!("/message/{name}"), "does not belong here", *fix)
+            };
+            let faults: Vec<_> = outer.map(fault).collect();
+            if faults.is_empty() { Ok(fields.clone()) } else { Err(Problem::invalid(faults)) }
+        }
+        (text, _) => {
+            let (message, field) = match text {
+                Some(_) => ("stands beside `text`", "/message"),
+                None => ("is required", "/text"),
+            };
+            let fix = "give either `text` or `message`";
+            Err(Problem::invalid(vec![FieldFault::new(field, message, fix)]))
+        }
+    }
+}
+
+fn envelope(fields: Map<String, Value>, target: Option<&Target>) -> Value {
+    let mut body = Map::new();
+    body.insert("messaging_product".into(), "whatsapp".into());
+    body.insert("recipient_type".into(), "individual".into());
+    let (name, value) = addressee(target);
+    body.insert(name.into(), value.into());
+    body.extend(fields);
+    Value::Object(body)
+}
+
+/// The Cloud API wants a number or a user id. Each channel puts in the address of its own hop; a
+/// person without either gets a user id that belongs to nobody.
+fn addressee(target: Option<&Target>) -> (&'static str, String) {
+    let Some(target) = target else { return ("recipient", mint_user_id(None, 0)) };
+    match (&target.phone, &target.wa_user) {
+        (Some(digits), _) => ("to", digits.clone()),
+        (None, Some(user)) => ("recipient", user.clone()),
+        (None, None) => {
+            let hash = sha256(&[target.input.as_bytes()]);
+            let key = hash[..16].iter().fold(0, |key, byte| key << 8 | u128::from(*byte));
+            ("recipient", mint_user_id(None, key))
+        }
+    }
+}
+
+fn read(body: &Value) -> Result<Content, GraphError> {
+    match parse_request(body)? {
+        Request::Send(send) => Ok(send.content),
+        Request::MarkRead(_) => Err(GraphError::missing("type")),
+    }
+}
+
+/// Messages that are answered or reacted to must be ours.
+fn known_ids(body: &Value) -> Answer<()> {
+    let faults: Vec<FieldFault> = ["/context/message_id", "/reaction/message_id"]
+        .into_iter()
+        .filter(|at| {
+            let id = body.pointer(at).and_then(Value::as_str);
+            id.is_some_and(|id| ids::parse_wamid(id).is_none())
+        })
+        .map(|at| {
+            let fix = "use the `wamid` of a message that Holdline told you of";
+            FieldFault::new(format!("/message{at}"), "is not an id of ours", fix)
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+}
+
+/// The synced template. One that is missing is refused only where the list was synced at all.
+async fn template_of(
+    state: &AppState,
+    sender: &str,
+    filled: &Template,
+) -> Answer<Option<TemplateRecord>> {
+    let found = state.library.template(sender, &filled.name, &filled.language).await?;
+    match &found {
+        Some(record) => {
+            let item: Option<Value> = serde_json::from_str(&record.json).ok();
+            if let Some(body) = item.as_ref().and_then(TemplateBody::from_item) {
+                body.check(filled).map_err(|error| placed(&error, false))?;
+            }
+        }
+        None if has_templates(state, sender).await? => {
+            return Err(Problem::invalid(vec![FieldFault::new(
+                "/message/template/name",
+                "no template of the sender has this name and language",
+                "see GET /api/v1/templates for those there are",
+            )]));
+        }
+        None => {}
+    }
+    Ok(found)
+}
+
+pub(super) async fn has_templates(state: &AppState, sender: &str) -> Answer<bool> {
+    let Some(sender) = state.sender(sender) else { return Ok(false) };
+    Ok(!state.engine.store().templates(&sender.waba_id).await?.is_empty())
+}
+
+/// `contacts[0].name` as `contacts/0/name`.
+fn pointer(path: &str) -> String {
+    path.replace('[', "/").replace(']', "").replace('.', "/")
+}

@@ -1,0 +1,178 @@
+//! What a message refers to must exist: earlier messages, media, templates. Asks our own store;
+//! asks the provider only about a template that the last sync did not bring, and not for long.
+
+use super::call::Call;
+use super::messages::Sending;
+use super::reply::store_down;
+use super::templates;
+use crate::library::{Page, find};
+use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid};
+use holdline_channels::whatsapp::wire::{self, GraphError};
+use holdline_core::MessageId;
+use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
+use holdline_core::message::content::{
+    Content, Header, Media, MediaSource, Param, ParamValue, Template,
+};
+
+const PRIORITY_HEADER: &str = "holdline-priority";
+
+/// A template that a message uses, as far as its urgency goes.
+pub(super) struct Used {
+    category: String,
+}
+
+/// Every id in the message is one that this app was given.
+pub(super) async fn ids(sending: &Sending<'_>, message: &wire::Send) -> Result<(), GraphError> {
+    if let Some(id) = &message.context {
+        need_message(sending, "context.message_id", id).await?;
+    }
+    if let Content::Reaction(reaction) = &message.content {
+        need_message(sending, "reaction.message_id", &reaction.message_id).await?;
+    }
+    for id in media_ids(&message.content) {
+        need_media(sending, id).await?;
+    }
+    Ok(())
+}
+
+/// The template exists, may be used, and gets the parameters it asks for.
+pub(super) async fn template(
+    sending: &Sending<'_>,
+    content: &Content,
+) -> Result<Option<Used>, GraphError> {
+    let Content::Template(given) = content else { return Ok(None) };
+    let waba = &sending.sender.waba_id;
+    let page = sending.state.library.templates.page(waba).await.map_err(|it| store_down(&it))?;
+    if page.is_empty() {
+        return Ok(None);
+    }
+    match usable(&page, given) {
+        Ok(category) => Ok(Some(Used { category })),
+        Err(error) => match templates::ask_again(sending.state, waba, given).await {
+            Some(category) => Ok(Some(Used { category })),
+            None => Err(error),
+        },
+    }
+}
+
+/// As the caller says, else by what it is: codes are urgent, marketing can wait.
+pub(super) fn priority(
+    sending: &Sending<'_>,
+    call: &Call,
+    template: Option<&Used>,
+) -> Result<Priority, GraphError> {
+    if let Some(name) = call.header(PRIORITY_HEADER) {
+        return Priority::parse(&name.trim().to_ascii_lowercase()).ok_or_else(|| {
+            let mend = "must be one of: emergency, urgent, service, bulk";
+            GraphError::invalid_parameter("Holdline-Priority (header)", mend)
+        });
+    }
+    let category = template.map(|used| used.category.to_ascii_uppercase()).unwrap_or_default();
+    Ok(match category.as_str() {
+        "AUTHENTICATION" => Priority::Urgent,
+        "MARKETING" => Priority::Bulk,
+        _ if sending.marketing => Priority::Bulk,
+        _ => Priority::Service,
+    })
+}
+
+/// A message of this number, sent or received, by the id the app was given.
+pub(super) async fn need_message(
+    sending: &Sending<'_>,
+    path: &str,
+    wamid: &str,
+) -> Result<(), GraphError> {
+    let store = sending.state.engine.store();
+    let phone = &sending.sender.phone_number_id;
+    let known = match parse_wamid(wamid) {
+        None => false,
+        Some((id, Direction::Outbound)) => {
+            let found = store.message(MessageId(id)).await.map_err(|it| store_down(&it))?;
+            found.is_some_and(|it| it.message.sender == *phone)
+        }
+        Some((id, Direction::Inbound)) => {
+            let found = store.inbound(InboundId(id)).await.map_err(|it| store_down(&it))?;
+            found.is_some_and(|it| it.sender == *phone)
+        }
+    };
+    let mend = "is no id of a message that this number sent or received: use the id of the send \
+                reply or of the webhook";
+    if known { Ok(()) } else { Err(GraphError::invalid_value(path, mend)) }
+}
+
+async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
+    let found = sending.state.engine.store().media(id).await.map_err(|it| store_down(&it))?;
+    let alive = |expires_at| expires_at > sending.state.engine.now();
+    let known = found.is_some_and(|media| {
+        let owner = sending.state.sender(&media.sender);
+        let same = media.sender == sending.sender.phone_number_id;
+        alive(media.expires_at)
+            && (same || owner.is_some_and(|it| it.waba_id == sending.sender.waba_id))
+    });
+    let mend = "is not a valid WhatsApp business account media attachment ID: upload the file first";
+    if known { Ok(()) } else { Err(GraphError::invalid_parameter("id of the media", mend)) }
+}
+
+fn usable(page: &Page, given: &Template) -> Result<String, GraphError> {
+    let known = find(page, &given.name, &given.language);
+    let known = known.ok_or_else(GraphError::template_unknown)?;
+    match known.record.status.to_ascii_uppercase().as_str() {
+        "PAUSED" => return Err(blocked(132_015, "Template is paused")),
+        "DISABLED" => return Err(blocked(132_016, "Template is disabled")),
+        _ if !known.is_approved() => return Err(GraphError::template_unknown()),
+        _ => {}
+    }
+    if let Some(body) = &known.body {
+        body.check(given)?;
+    }
+    Ok(known.record.category.clone())
+}
+
+fn blocked(code: u32, title: &str) -> GraphError {
+    GraphError::new(400, code, title)
+        .with_details("Its quality is too low: mend it in WhatsApp Manager, or use another")
+}
+
+/// The ids of uploaded files anywhere in the message.
+fn media_ids(content: &Content) -> Vec<&str> {
+    let media: Vec<&Media> = match content {
+        Content::Media(media) => vec![media],
+        Content::Interactive(interactive) => {
+            let cards = interactive.cards.iter().map(|card| &card.header);
+            let headers = std::iter::once(&interactive.header).chain(cards);
+            headers.filter_map(|header| of_header(header.as_ref())).collect()
+        }
+        Content::Template(template) => {
+            let cards = template.cards.iter().flat_map(|card| &card.header);
+            template.header.iter().chain(cards).filter_map(of_param).collect()
+        }
+        Content::Text(_)
+        | Content::Location(_)
+        | Content::Contacts(_)
+        | Content::Reaction(_)
+        | Content::Other(_) => Vec::new(),
+    };
+    media.into_iter().filter_map(uploaded).collect()
+}
+
+fn uploaded(media: &Media) -> Option<&str> {
+    match &media.source {
+        MediaSource::Id(id) => Some(id),
+        MediaSource::Link(_) => None,
+    }
+}
+
+fn of_header(header: Option<&Header>) -> Option<&Media> {
+    match header? {
+        Header::Media(media) => Some(media),
+        Header::Text(_) | Header::Location(_) => None,
+    }
+}
+
+fn of_param(param: &Param) -> Option<&Media> {
+    match &param.value {
+        ParamValue::Media(media) => Some(media),
+        ParamValue::Text(_) | ParamValue::Location(_) | ParamValue::Other(_) => None,
+    }
+}

@@ -1,0 +1,214 @@
+//! `POST /{phone}/messages`: reads the message, checks it as the provider would, hands it to the
+//! engine and answers once it is safe. Never talks to the provider about sending it.
+
+use super::call::{Call, Params, path};
+use super::{checks, forward, mark_read, reply};
+use crate::config::WhatsappSender;
+use crate::http::auth::Caller;
+use crate::http::state::AppState;
+use aws_lc_rs::digest;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use holdline_channels::phone::Phone;
+use holdline_channels::whatsapp::wire::ids::{Direction, wamid_of};
+use holdline_channels::whatsapp::wire::{self, GraphError, Request, parse_request};
+use holdline_core::ChannelKind;
+use holdline_engine::request::{
+    Accepted, AnswerFacts, AnswerMaker, IdempotencyKey, NewMessage, Recipient, Refusal,
+};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+const KEY_HEADER: &str = "idempotency-key";
+const KEY_CHARS_MAX: usize = 255;
+/// Clients give up after 5 s; what is not safe by then is refused.
+const ACCEPT_TIME_MAX: Duration = Duration::from_millis(3_500);
+const RETRY_S: u32 = 5;
+
+/// One request to send, with its caller and its sender.
+pub(super) struct Sending<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) caller: &'a Caller,
+    pub(super) sender: &'a WhatsappSender,
+    pub(super) marketing: bool,
+}
+
+pub(super) async fn post(
+    sending: &Sending<'_>,
+    call: &Call,
+    body: Bytes,
+) -> Result<Response, GraphError> {
+    let started = Instant::now();
+    let params = Params::read(&call.headers, &call.query, body.clone()).await?;
+    let message = match parse_request(&params.object)? {
+        Request::MarkRead(mark) => return mark_read::post(sending, call, &params, &mark).await,
+        Request::Send(message) if message.recipient.group => {
+            return forward::pass(sending.state, call, Body::from(body)).await;
+        }
+        Request::Send(message) => message,
+    };
+    let new = new_message(sending, call, &params, &message).await?;
+    let accepting = tokio::time::timeout(ACCEPT_TIME_MAX, sending.state.engine.accept(new)).await;
+    let accepted: Accepted = match accepting {
+        Ok(accepted) => accepted.map_err(|refusal| refused(&refusal))?,
+        Err(_) => return Err(GraphError::unavailable(RETRY_S)),
+    };
+    if !accepted.repeat {
+        sending.state.metrics.message_accepted(started.elapsed().as_secs_f64());
+    }
+    Ok(reply::bytes(accepted.answer))
+}
+
+/// An engine's refusal in the provider's words.
+pub(super) fn refused(refusal: &Refusal) -> GraphError {
+    match refusal {
+        Refusal::Busy { retry_after_s } => GraphError::throttled(*retry_after_s),
+        Refusal::Unavailable { retry_after_s, .. } => GraphError::unavailable(*retry_after_s),
+        Refusal::KeyReused => GraphError::idempotency_conflict(),
+        Refusal::NoConsent => {
+            GraphError::new(400, 131_050, "User has stopped messages from your business")
+                .with_details("The person withdrew consent for every address: send nothing")
+        }
+        Refusal::NoRoute(why) => {
+            GraphError::new(400, 131_026, "Message undeliverable").with_details(why.clone())
+        }
+        Refusal::UnknownContact | Refusal::UnknownMessage | Refusal::AlreadyEnded => {
+            GraphError::new(400, 131_026, "Message undeliverable").with_details(refusal.to_string())
+        }
+    }
+}
+
+async fn new_message(
+    sending: &Sending<'_>,
+    call: &Call,
+    params: &Params,
+    message: &wire::Send,
+) -> Result<NewMessage, GraphError> {
+    let (to, to_input) = recipient(sending.state, &message.recipient)?;
+    checks::ids(sending, message).await?;
+    let template = checks::template(sending, &message.content).await?;
+    let priority = checks::priority(sending, call, template.as_ref())?;
+    let kind = message.content.kind_name().to_owned();
+    let answer = answer_maker(&to, to_input.clone(), kind == "template");
+    Ok(NewMessage {
+        app: sending.caller.app.clone(),
+        sender: sending.sender.phone_number_id.clone(),
+        to,
+        to_input,
+        kind,
+        body: params.bytes.clone(),
+        opaque: message.opaque.clone(),
+        priority,
+        duplicate_rule: None,
+        data_class: None,
+        expires_at: None,
+        hops: None,
+        idempotency: idempotency(call, &params.bytes)?,
+        answer,
+    })
+}
+
+/// Whom it goes to, and how the caller wrote that. A number wins over a user id.
+fn recipient(
+    state: &AppState,
+    given: &wire::Recipient,
+) -> Result<(Recipient, String), GraphError> {
+    match (&given.to, &given.user_id) {
+        (Some(to), _) => {
+            let region = state.config.sms.default_country.as_deref();
+            let phone = Phone::parse(to, region)
+                .map_err(|error| GraphError::invalid_value("to", &error.to_string()))?;
+            let value = phone.e164().to_owned();
+            Ok((Recipient::Address { channel: ChannelKind::WHATSAPP, value }, to.clone()))
+        }
+        (None, Some(user)) => Ok((Recipient::WaUser(user.clone()), user.clone())),
+        (None, None) => Err(GraphError::missing("to")),
+    }
+}
+
+fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, GraphError> {
+    let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if key.is_empty() || key.len() > KEY_CHARS_MAX || !visible {
+        let mend = "must be 1 to 255 visible ASCII characters";
+        return Err(GraphError::invalid_parameter("Idempotency-Key (header)", mend));
+    }
+    let mut hasher = digest::Context::new(&digest::SHA256);
+    hasher.update(path::plain(&call.path).as_bytes());
+    hasher.update(b"\n");
+    hasher.update(body);
+    let mut body_hash = [0; 32];
+    body_hash.copy_from_slice(hasher.finish().as_ref());
+    Ok(Some(IdempotencyKey { key: key.into(), body_hash }))
+}
+
+fn answer_maker(to: &Recipient, input: String, template: bool) -> AnswerMaker {
+    let mut contact = Map::new();
+    contact.insert("input".into(), input.clone().into());
+    match to {
+        Recipient::Address { value, .. } => {
+            contact.insert("wa_id".into(), value.trim_start_matches('+').into());
+        }
+        Recipient::WaUser(_) | Recipient::Contact(_) => {
+            contact.insert("user_id".into(), input.into());
+        }
+    }
+    Box::new(move |facts: &AnswerFacts| {
+        let mut message = Map::new();
+        message.insert("id".into(), wamid_of(facts.id.0, Direction::Outbound).into());
+        if template {
+            message.insert("message_status".into(), "accepted".into());
+        }
+        let answer = json!({
+            "messaging_product": "whatsapp",
+            "contacts": [Value::Object(contact)],
+            "messages": [Value::Object(message)],
+        });
+        Bytes::from(answer.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdline_core::{ContactId, MessageId, Timestamp};
+
+    fn answer(to: &Recipient, input: &str, template: bool) -> Value {
+        let facts =
+            AnswerFacts { id: MessageId(9), contact: ContactId(1), accepted_at: Timestamp(0) };
+        serde_json::from_slice(&answer_maker(to, input.into(), template)(&facts)).unwrap()
+    }
+
+    #[test]
+    fn the_answer_has_all_that_clients_read() {
+        let value = "+16505551234".to_owned();
+        let to = Recipient::Address { channel: ChannelKind::WHATSAPP, value };
+        let given = answer(&to, "+1 (650) 555-1234", false);
+        assert_eq!(given["messaging_product"], "whatsapp");
+        let contact = json!({"input": "+1 (650) 555-1234", "wa_id": "16505551234"});
+        assert_eq!(given["contacts"], json!([contact]));
+        assert_eq!(given["messages"], json!([{"id": wamid_of(9, Direction::Outbound)}]));
+        assert_eq!(answer(&to, "1", true)["messages"][0]["message_status"], "accepted");
+    }
+
+    #[test]
+    fn a_user_id_is_answered_as_one() {
+        let given = answer(&Recipient::WaUser("US.1".into()), "US.1", false);
+        assert_eq!(given["contacts"], json!([{"input": "US.1", "user_id": "US.1"}]));
+    }
+
+    #[test]
+    fn each_refusal_has_its_code_and_status() {
+        let check = |refusal: &Refusal, status: u16, code: u32| {
+            let error = refused(refusal);
+            assert_eq!((error.http_status, error.code), (status, code), "{refusal}");
+        };
+        check(&Refusal::Busy { retry_after_s: 1 }, 429, 130_429);
+        check(&Refusal::Unavailable { retry_after_s: 1, why: "disk".into() }, 503, 2);
+        check(&Refusal::KeyReused, 409, 100);
+        check(&Refusal::NoConsent, 400, 131_050);
+        check(&Refusal::NoRoute("no".into()), 400, 131_026);
+    }
+}

@@ -1,0 +1,65 @@
+//! What every request handler can reach. Only handles: cheap to clone, no request data.
+
+use crate::config::{Config, WhatsappSender};
+use crate::http::cloud_api::Memo;
+use crate::library::StoreLibrary;
+use crate::telemetry::Metrics;
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use holdline_channels::http::Client;
+use holdline_channels::whatsapp::client::GraphClient;
+use holdline_engine::Engine;
+use holdline_engine::ports::Blobs;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) engine: Engine,
+    pub(crate) config: Arc<Config>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    /// The real Cloud API; `None` when no WhatsApp sender is configured.
+    pub(crate) graph: Option<Arc<GraphClient>>,
+    /// For addresses that apps name: refuses private networks unless the configuration allows.
+    pub(crate) guarded: Arc<Client>,
+    pub(crate) library: Arc<StoreLibrary>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// How the world reaches this server, without a slash at its end.
+    pub(crate) public_base: Arc<str>,
+    pub(crate) memo: Arc<Memo>,
+}
+
+impl AppState {
+    pub(crate) fn sender(&self, phone: &str) -> Option<&WhatsappSender> {
+        self.config.whatsapp_senders.iter().find(|sender| sender.phone_number_id == phone)
+    }
+
+    pub(crate) fn has_waba(&self, waba: &str) -> bool {
+        self.config.whatsapp_senders.iter().any(|sender| sender.waba_id == waba)
+    }
+
+    /// The address under which this caller can reach us: the configured one, else the one it
+    /// called. A host name of the provider in plain HTTP came through a proxy and leads elsewhere.
+    pub(crate) fn base_for(&self, headers: &HeaderMap) -> String {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let https = text("x-forwarded-proto") == Some("https");
+        let host = text(HOST.as_str()).filter(|host| is_host(host));
+        match host {
+            Some(host) if self.config.http.public_url.is_none() => match https {
+                true => format!("https://{host}"),
+                false if is_provider(host) => self.public_base.to_string(),
+                false => format!("http://{host}"),
+            },
+            Some(_) | None => self.public_base.to_string(),
+        }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+    (1..=255).contains(&host.len()) && host.bytes().all(plain)
+}
+
+fn is_provider(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or(host);
+    name.eq_ignore_ascii_case("graph.facebook.com")
+}

@@ -1,0 +1,121 @@
+#!/bin/bash
+# Installs what the tests need (Debian, Python and npm packages) and passes all tests. Can be run
+# again at any time: what is there is not installed twice. Needs Rust, and root or sudo when a
+# Debian package is missing.
+#
+#   scripts/test.sh             everything
+#   scripts/test.sh --install   only install
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+environment=target/test-env
+venv=$environment/venv
+
+fail() {
+    echo "scripts/test.sh: $*" >&2
+    exit 1
+}
+
+step() {
+    echo
+    echo "=== $*"
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]
+}
+
+# A python3 whose venv can install packages; Debian splits that off.
+have_python() {
+    have python3 && python3 -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' \
+        >/dev/null 2>&1
+}
+
+missing_packages() {
+    have cc || echo "gcc libc6-dev"
+    have git || echo "git"
+    have make || echo "make"
+    have_python || echo "python3 python3-venv"
+    have node || echo "nodejs"
+    have npm || echo "npm"
+    have postfix || echo "postfix"
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || echo "ca-certificates"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        fail "Debian packages are missing and this is neither root nor sudo; install: $missing"
+    fi
+}
+
+install_debian() {
+    missing=$(missing_packages | tr '\n' ' ')
+    if [ -z "${missing// /}" ]; then
+        echo "nothing missing"
+        return
+    fi
+    have apt-get || fail "this machine has no apt-get; install by hand: $missing"
+    # Postfix asks what to configure; the tests run an instance of their own, so: nothing.
+    if [[ $missing == *postfix* ]]; then
+        echo "postfix postfix/main_mailer_type select No configuration" |
+            as_root debconf-set-selections
+    fi
+    as_root apt-get update -q
+    # shellcheck disable=SC2086 # one word per package
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends $missing
+}
+
+# Runs a command unless it has already run for the present content of a file.
+once_for() {
+    local input=$1 marker="$environment/$2"
+    shift 2
+    if cmp -s "$input" "$marker"; then
+        echo "up to date"
+        return
+    fi
+    "$@"
+    cp "$input" "$marker"
+}
+
+install_python() {
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        -r clients/python/requirements.txt
+}
+
+install_node() {
+    npm ci --prefix clients/node --no-audit --no-fund --loglevel=error
+}
+
+node_is_new_enough() {
+    node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)'
+}
+
+step "Debian packages"
+install_debian
+have cargo || fail "Rust is missing; install it with rustup, then run this again"
+have_python || fail "python3 is older than 3.10 or has no venv"
+node_is_new_enough || fail "node is older than 18"
+mkdir -p "$environment"
+
+step "Python packages"
+[ -x "$venv/bin/python" ] || rm -f "$environment/requirements.txt"
+once_for clients/python/requirements.txt requirements.txt install_python
+
+step "npm packages"
+[ -d clients/node/node_modules/whatsapp ] || rm -f "$environment/package-lock.json"
+once_for clients/node/package-lock.json package-lock.json install_node
+
+[ "${1:-}" = --install ] && exit 0
+
+step "cargo xtask ci"
+cargo xtask ci
+
+step "client libraries"
+cargo build --locked --package holdline
+clients/run.sh

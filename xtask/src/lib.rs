@@ -1,0 +1,10 @@
+//! The checks behind `cargo xtask`, as functions that return what is wrong. They read the
+//! workspace and run cargo or git; they never change a file.
+
+pub mod fault;
+pub mod layers;
+pub mod tasks;
+pub mod tidy;
+pub mod workspace;
+
+pub use fault::Fault;

@@ -1,0 +1,157 @@
+//! The commands of `cargo xtask`: runs cargo and the checks, one step after the other, and stops
+//! at the first that fails. Never installs anything and never changes a file (but `fmt`).
+
+use crate::fault::{Fault, report};
+use crate::{layers, tidy, workspace};
+use anyhow::{Context as _, Result, bail};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+pub const HELP: &str = "\
+Checks and tasks of the workspace.
+
+Usage: cargo xtask <command>
+
+  ci             fmt --check, clippy, layers, tidy, test: all that must pass before a commit
+  fmt [--check]  format every crate (or only say what is not formatted)
+  clippy         clippy on every target, warnings are errors
+  layers         who may import whom: crates of the workspace and restricted outside crates
+  tidy           sizes, module docs, left-overs, paths of one machine
+  test [filter]  all tests, by cargo-nextest when it is installed, else by cargo test
+  docs           build the API documentation, warnings are errors
+  help           this text
+
+Exit code: 0 all passed, 1 something failed, 2 wrong usage.
+";
+
+type Step = (&'static str, fn(&Path) -> Result<()>);
+
+const CI_STEPS: &[Step] = &[
+    ("fmt", |root| fmt(root, &["--check".to_owned()])),
+    ("clippy", clippy),
+    ("layers", check_layers),
+    ("tidy", check_tidy),
+    ("test", |root| test(root, &[])),
+];
+
+/// Runs one command; none when there is no command of that name.
+pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
+    let root = workspace::root();
+    Some(match name {
+        "ci" => ci(&root),
+        "fmt" => fmt(&root, arguments),
+        "clippy" => clippy(&root),
+        "layers" => check_layers(&root),
+        "tidy" => check_tidy(&root),
+        "test" => test(&root, arguments),
+        "docs" => docs(&root),
+        _ => return None,
+    })
+}
+
+fn ci(root: &Path) -> Result<()> {
+    let whole = Instant::now();
+    for (name, step) in CI_STEPS {
+        println!("==> {name}");
+        let start = Instant::now();
+        let outcome = step(root);
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!(
+            "<== {name}: {verdict} in {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
+        outcome.with_context(|| format!("step {name} failed"))?;
+    }
+    println!(
+        "ci: all {} steps passed in {:.1} s",
+        CI_STEPS.len(),
+        whole.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn fmt(root: &Path, arguments: &[String]) -> Result<()> {
+    let mut words = vec!["fmt", "--all"];
+    words.extend(arguments.iter().map(String::as_str));
+    cargo(root, &words)
+}
+
+fn clippy(root: &Path) -> Result<()> {
+    cargo(
+        root,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )
+}
+
+fn check_layers(root: &Path) -> Result<()> {
+    judge("layers", &layers::check(root)?)
+}
+
+fn check_tidy(root: &Path) -> Result<()> {
+    judge("tidy", &tidy::check(root)?)
+}
+
+fn test(root: &Path, arguments: &[String]) -> Result<()> {
+    let nextest = has_nextest(root);
+    let mut words = if nextest {
+        vec!["nextest", "run"]
+    } else {
+        vec!["test"]
+    };
+    words.extend(["--workspace", "--locked"]);
+    words.extend(arguments.iter().map(String::as_str));
+    cargo(root, &words)
+}
+
+fn docs(root: &Path) -> Result<()> {
+    let mut command = Command::new(workspace::cargo());
+    command.args(["doc", "--workspace", "--no-deps", "--locked"]);
+    finish(command.env("RUSTDOCFLAGS", "-D warnings").current_dir(root))
+}
+
+fn judge(name: &str, faults: &[Fault]) -> Result<()> {
+    if faults.is_empty() {
+        println!("{name}: nothing to mend");
+        return Ok(());
+    }
+    bail!("{name}: {} to mend\n{}", faults.len(), report(faults))
+}
+
+fn has_nextest(root: &Path) -> bool {
+    Command::new(workspace::cargo())
+        .args(["nextest", "--version"])
+        .current_dir(root)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    finish(
+        Command::new(workspace::cargo())
+            .args(arguments)
+            .current_dir(root),
+    )
+}
+
+fn finish(command: &mut Command) -> Result<()> {
+    let status = command.status().context("cannot start cargo")?;
+    if !status.success() {
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        bail!("cargo {} ended with {status}", words.join(" "));
+    }
+    Ok(())
+}
