@@ -2,6 +2,7 @@
 //! the template's text. What goes wrong here is ours or the message's, never the provider's.
 
 use crate::adapt::{self, Adapted, MediaMode, NotAdaptable, Options};
+use crate::http::TransportError;
 use crate::whatsapp::TemplateBody;
 use crate::whatsapp::definition::placeholders;
 use crate::whatsapp::wire::{content_of, parse_request};
@@ -18,15 +19,18 @@ pub(crate) struct Said {
 
 impl Said {
     /// Reads the message of `dispatch`.
-    pub(crate) async fn load(
-        dispatch: &Dispatch,
-        library: &dyn Library,
-    ) -> Result<Self, Outcome> {
+    pub(crate) async fn load(dispatch: &Dispatch, library: &dyn Library) -> Result<Self, Outcome> {
         let value = message_value(dispatch, library).await?;
         let content = content(&value)?;
         let template = match &content {
             Content::Template(used) => {
-                template_body(library, &dispatch.message.sender, &used.name, &used.language).await?
+                template_body(
+                    library,
+                    &dispatch.message.sender,
+                    &used.name,
+                    &used.language,
+                )
+                .await?
             }
             Content::Text(_)
             | Content::Media(_)
@@ -58,8 +62,14 @@ pub(crate) async fn message_value(
     dispatch: &Dispatch,
     library: &dyn Library,
 ) -> Result<Value, Outcome> {
-    let mut value: Value = serde_json::from_slice(dispatch.message.body.expose())
-        .map_err(|_| rejected(FaultClass::Request, "encode", "the stored message is no JSON"))?;
+    let mut value: Value =
+        serde_json::from_slice(dispatch.message.body.expose()).map_err(|_| {
+            rejected(
+                FaultClass::Request,
+                "encode",
+                "the stored message is no JSON",
+            )
+        })?;
     if let Some(wanted) = &dispatch.hop.template {
         use_template(&mut value, wanted, &dispatch.message.sender, library).await?;
     }
@@ -86,13 +96,36 @@ pub(crate) fn store_fault(error: &StoreError) -> Outcome {
 /// Nothing was sent, for a reason of ours that passes.
 pub(crate) fn not_now(code: &str, detail: &str) -> Outcome {
     let fault = Fault::new(FaultClass::Throttled, code, detail);
-    Outcome::Throttled { fault, scope: ThrottleScope::Recipient, until: None }
+    Outcome::Throttled {
+        fault,
+        scope: ThrottleScope::Recipient,
+        until: None,
+    }
+}
+
+/// What a call that got no whole answer means for the message it carried.
+pub(crate) fn of_transport(error: &TransportError) -> Outcome {
+    let fault = |code: &str, detail: &str| Fault::new(FaultClass::Platform, code, detail);
+    match error {
+        TransportError::NotSent { code, detail } => Outcome::Rejected(fault(code, detail)),
+        TransportError::Ambiguous { code, detail } => Outcome::Unknown(fault(code, detail)),
+        TransportError::Busy => not_now("busy", &error.to_string()),
+        TransportError::Forbidden(_) | TransportError::Malformed(_) => {
+            rejected(FaultClass::Request, "unsendable", &error.to_string())
+        }
+    }
 }
 
 fn content(value: &Value) -> Result<Content, Outcome> {
     let request = parse_request(value).ok();
     let content = request.as_ref().and_then(content_of).cloned();
-    content.ok_or_else(|| rejected(FaultClass::Request, "encode", "the stored message is no message"))
+    content.ok_or_else(|| {
+        rejected(
+            FaultClass::Request,
+            "encode",
+            "the stored message is no message",
+        )
+    })
 }
 
 async fn template_body(
@@ -101,7 +134,10 @@ async fn template_body(
     name: &str,
     language: &str,
 ) -> Result<Option<TemplateBody>, Outcome> {
-    let record = library.template(sender, name, language).await.map_err(|e| store_fault(&e))?;
+    let record = library
+        .template(sender, name, language)
+        .await
+        .map_err(|e| store_fault(&e))?;
     Ok(record.and_then(|record| {
         let item: Value = serde_json::from_str(&record.json).ok()?;
         TemplateBody::from_item(&item)
@@ -120,7 +156,9 @@ async fn use_template(
         Some((name, language)) => (name, Some(language)),
         None => (wanted, None),
     };
-    let given = value.pointer("/template/language/code").and_then(Value::as_str);
+    let given = value
+        .pointer("/template/language/code")
+        .and_then(Value::as_str);
     let Some(language) = language.or(given).map(str::to_owned) else {
         let mend = "write the template of this hop as name/language";
         return Err(rejected(FaultClass::Template, "template_language", mend));
@@ -134,17 +172,26 @@ async fn use_template(
             wrap(body.as_ref(), &text)?
         }
     };
-    put_template(value, json!({
-        "name": name,
-        "language": {"code": language},
-        "components": components,
-    }));
+    put_template(
+        value,
+        json!({
+            "name": name,
+            "language": {"code": language},
+            "components": components,
+        }),
+    );
     Ok(())
 }
 
 fn put_template(value: &mut Value, template: Value) {
-    let Some(object) = value.as_object_mut() else { return };
-    if let Some(kind) = object.get("type").and_then(Value::as_str).map(str::to_owned) {
+    let Some(object) = value.as_object_mut() else {
+        return;
+    };
+    if let Some(kind) = object
+        .get("type")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+    {
         object.shift_remove(&kind);
     }
     // Messages without a type are text.
@@ -159,7 +206,7 @@ fn wrap(body: Option<&TemplateBody>, text: &str) -> Result<Value, Outcome> {
         return Err(rejected(FaultClass::Template, "template_unknown", why));
     };
     let mut parameter = json!({"type": "text", "text": text});
-    match placeholders(body.text())[..] {
+    match placeholders(&body.body)[..] {
         [] => Ok(json!([])),
         [only] => {
             if only.parse::<u32>().is_err() {
@@ -177,7 +224,13 @@ fn wrap(body: Option<&TemplateBody>, text: &str) -> Result<Value, Outcome> {
 /// One line, since placeholders take no line breaks.
 fn plain_text(content: &Content, library: &dyn Library) -> String {
     let link = |media: &Media| Some(media_address(&media.source, library));
-    let options = Options { media: MediaMode::Link(&link), replies: false };
+    let options = Options {
+        media: MediaMode::Link(&link),
+        replies: false,
+    };
     let text = adapt::render(content, None, &options).map(|adapted| adapted.text);
-    text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    text.unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }

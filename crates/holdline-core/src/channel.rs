@@ -35,7 +35,11 @@ impl ChannelKind {
 
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES_MAX);
+        let end = self
+            .0
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(NAME_BYTES_MAX);
         core::str::from_utf8(&self.0[..end]).unwrap_or("")
     }
 

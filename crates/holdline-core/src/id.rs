@@ -72,7 +72,9 @@ impl ContactId {
         const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         let bytes = channel.as_str().bytes().chain([0]).chain(value.bytes());
-        Self(bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
+        Self(bytes.fold(OFFSET, |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(PRIME)
+        }))
     }
 }
 
@@ -96,7 +98,12 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_ids() {
-        for text in ["", "1", "+1935c9e000070008000000000000001", "zz935c9e000070008000000000000001"] {
+        for text in [
+            "",
+            "1",
+            "+1935c9e000070008000000000000001",
+            "zz935c9e000070008000000000000001",
+        ] {
             assert_eq!(MessageId::parse(text), None, "{text}");
         }
     }

@@ -39,6 +39,9 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(std::format!("{:?}", Redacted::new("+15551234")), "[redacted]");
+        assert_eq!(
+            std::format!("{:?}", Redacted::new("+15551234")),
+            "[redacted]"
+        );
     }
 }

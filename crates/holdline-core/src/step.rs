@@ -1,10 +1,10 @@
 //! All that passes from a core machine to the shell that runs it: effects by value and the next
 //! wake-up. Nothing is left inside a machine to be forgotten.
 
+use crate::Timestamp;
 use crate::message::outcome::Fault;
 use crate::message::receipt::Progress;
 use crate::message::{End, FaultClass};
-use crate::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -49,23 +49,44 @@ pub enum Reason {
     /// The first permitted route works.
     Preferred,
     /// From this hop to the one of the decision, because of the cause.
-    FailedOver { from: u8, cause: Cause },
+    FailedOver {
+        from: u8,
+        cause: Cause,
+    },
     /// The same hop again, after a pause.
-    Retry { code: String, pause_ms: u64 },
+    Retry {
+        code: String,
+        pause_ms: u64,
+    },
     /// Every permitted route is down: hold, and do not thrash.
     AllRoutesDown,
     /// Not urgent enough to leave a route that is down so soon.
-    HeldWhileDown { until: Timestamp },
-    Throttled { code: String, until: Timestamp },
+    HeldWhileDown {
+        until: Timestamp,
+    },
+    Throttled {
+        code: String,
+        until: Timestamp,
+    },
     /// Perhaps sent, perhaps not; nothing is sent again before `until`.
-    InDoubt { code: String, until: Timestamp },
+    InDoubt {
+        code: String,
+        until: Timestamp,
+    },
     /// A receipt told what became of an attempt in doubt.
     DoubtResolved(Progress),
     /// The ambiguity window is over and the duplicate rule allows another attempt.
     DoubtOver,
-    ReceiptOverdue { waited_ms: u64 },
-    Refused { class: FaultClass, code: String },
-    OptedOut { code: String },
+    ReceiptOverdue {
+        waited_ms: u64,
+    },
+    Refused {
+        class: FaultClass,
+        code: String,
+    },
+    OptedOut {
+        code: String,
+    },
     /// A receipt came after the delivery had moved on or ended.
     LateReceipt(Progress),
     Ended(End),
@@ -87,7 +108,11 @@ pub enum Cause {
 
 impl Step {
     pub(crate) fn decide(&mut self, hop: u8, number: u16, reason: Reason) {
-        self.effects.push(Effect::Decide(Decision { hop, number, reason }));
+        self.effects.push(Effect::Decide(Decision {
+            hop,
+            number,
+            reason,
+        }));
     }
 }
 
@@ -133,7 +158,11 @@ impl fmt::Display for Reason {
                 write!(f, "outcome unknown ({code}): nothing is sent again for now")
             }
             Self::DoubtResolved(progress) => {
-                write!(f, "a receipt settled the unknown outcome: {}", progress.name())
+                write!(
+                    f,
+                    "a receipt settled the unknown outcome: {}",
+                    progress.name()
+                )
             }
             Self::DoubtOver => f.write_str("ambiguity window over; the duplicate rule allows more"),
             Self::ReceiptOverdue { waited_ms } => {

@@ -33,7 +33,10 @@ impl Batcher {
     pub(crate) async fn commit(&self, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
         let (answer, result) = oneshot::channel();
         let stopped = || StoreError::Unavailable(String::from("the engine has stopped"));
-        self.tx.send((Group(ops), answer)).await.map_err(|_| stopped())?;
+        self.tx
+            .send((Group(ops), answer))
+            .await
+            .map_err(|_| stopped())?;
         result.await.map_err(|_| stopped())?
     }
 }

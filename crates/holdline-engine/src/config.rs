@@ -33,7 +33,8 @@ pub struct EngineConfig {
     pub routes: Vec<RouteConfig>,
     /// An SMS may go to the person's WhatsApp number when no SMS address is known.
     pub sms_from_whatsapp: bool,
-    pub sms_help_text: String,
+    /// Answer to HELP by SMS; without it the provider answers.
+    pub sms_help_text: Option<String>,
     /// WABA of each phone-number id.
     pub wabas: BTreeMap<String, String>,
     /// Phone-number ids of each app; an app that is not named has all.

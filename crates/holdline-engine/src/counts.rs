@@ -24,7 +24,10 @@ pub(crate) struct CountsCell(Mutex<Counts>);
 
 impl CountsCell {
     pub(crate) fn read(&self) -> Counts {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn accepted(&self) {
@@ -40,7 +43,12 @@ impl CountsCell {
     }
 
     pub(crate) fn attempt(&self, channel: ChannelKind, outcome: &Outcome) {
-        self.with(|counts| *counts.attempts.entry((channel, outcome.name())).or_default() += 1);
+        self.with(|counts| {
+            *counts
+                .attempts
+                .entry((channel, outcome.name()))
+                .or_default() += 1
+        });
     }
 
     pub(crate) fn inbound(&self, channel: ChannelKind, what: &'static str) {

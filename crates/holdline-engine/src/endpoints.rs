@@ -21,7 +21,11 @@ impl Endpoints {
         wabas: BTreeMap<String, String>,
         app_senders: BTreeMap<String, Vec<String>>,
     ) -> Self {
-        Self { list: RwLock::new(Arc::new(list)), wabas, app_senders }
+        Self {
+            list: RwLock::new(Arc::new(list)),
+            wabas,
+            app_senders,
+        }
     }
 
     pub(crate) fn replace(&self, list: Vec<EndpointRecord>) {
@@ -29,7 +33,10 @@ impl Endpoints {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<EndpointRecord> {
-        self.list().iter().find(|endpoint| endpoint.id == id).cloned()
+        self.list()
+            .iter()
+            .find(|endpoint| endpoint.id == id)
+            .cloned()
     }
 
     /// The event for the app that sent the message.
@@ -42,7 +49,9 @@ impl Endpoints {
         now: Timestamp,
     ) -> Vec<Op> {
         let list = self.list();
-        self.chosen(&list, app, sender, event).map(|e| hook(e, subject, event, now)).collect()
+        self.chosen(&list, app, sender, event)
+            .map(|e| hook(e, subject, event, now))
+            .collect()
     }
 
     /// The event for every app that has this sender.
@@ -72,7 +81,10 @@ impl Endpoints {
     }
 
     pub(crate) fn senders_of_waba(&self, waba: &str) -> Vec<String> {
-        let of_waba = self.wabas.iter().filter(|(_, known)| known.as_str() == waba);
+        let of_waba = self
+            .wabas
+            .iter()
+            .filter(|(_, known)| known.as_str() == waba);
         of_waba.map(|(sender, _)| sender.clone()).collect()
     }
 
@@ -123,7 +135,12 @@ impl Endpoints {
 }
 
 fn hook(endpoint: &EndpointRecord, subject: u128, event: &Event, now: Timestamp) -> Op {
-    Op::Hook { endpoint: endpoint.id.clone(), subject, event: event.clone(), due_at: now }
+    Op::Hook {
+        endpoint: endpoint.id.clone(),
+        subject,
+        event: event.clone(),
+        due_at: now,
+    }
 }
 
 /// Cloud endpoints name webhook fields; standard ones name event types by their first word.
@@ -143,5 +160,8 @@ fn wants(endpoint: &EndpointRecord, event: &Event) -> bool {
         ) => "message",
     };
     endpoint.fields.is_empty()
-        || endpoint.fields.iter().any(|known| known.split('.').next() == Some(field))
+        || endpoint
+            .fields
+            .iter()
+            .any(|known| known.split('.').next() == Some(field))
 }

@@ -75,7 +75,10 @@ impl Engine {
             workers,
             receive: ReceiveLoop::new(Arc::clone(&shared), raw_rx),
             post: PostLoop::new(Arc::clone(&shared)),
-            help: HelpLoop { shared: Arc::clone(&shared), wishes: help_rx },
+            help: HelpLoop {
+                shared: Arc::clone(&shared),
+                wishes: help_rx,
+            },
             template_wishes,
         };
         Ok((Self { shared }, loops))
@@ -243,5 +246,24 @@ impl HelpLoop {
                 tracing::warn!(%refusal, "the help text could not be sent");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spawnable(_: impl Future<Output = ()> + Send + 'static) {}
+
+    #[test]
+    fn every_loop_can_be_spawned() {
+        let _ = |loops: Loops| {
+            spawnable(loops.batch.run());
+            spawnable(loops.driver.run());
+            spawnable(loops.receive.run());
+            spawnable(loops.post.run());
+            spawnable(loops.help.run());
+            loops.workers.into_iter().for_each(|worker| spawnable(worker.run()));
+        };
     }
 }

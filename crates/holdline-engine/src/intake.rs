@@ -5,9 +5,7 @@ use crate::driver::event::{AcceptEvent, Event};
 use crate::plan::{self, PlanInput};
 use crate::ports::StoreError;
 use crate::ports::ops::{Accept, Idempotency, Op};
-use crate::ports::records::{
-    AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER,
-};
+use crate::ports::records::{AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER};
 use crate::request::{Accepted, AnswerFacts, NewMessage, Recipient, Refusal};
 use crate::shared::Shared;
 use holdline_core::contact::Consent;
@@ -25,7 +23,10 @@ pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted,
     }
     if shared.is_store_failing() {
         let why = String::from("the store refuses writes");
-        return Err(Refusal::Unavailable { retry_after_s: 5, why });
+        return Err(Refusal::Unavailable {
+            retry_after_s: 5,
+            why,
+        });
     }
     let now = shared.clock.now();
     let (contact, before) = find_contact(shared, &new.to, now).await?;
@@ -38,8 +39,16 @@ async fn submit(
     (accept, before, answer): (Accept, Vec<Op>, bytes::Bytes),
 ) -> Result<Accepted, Refusal> {
     let (reply, result) = oneshot::channel();
-    let event = Event::Accept(Box::new(AcceptEvent { accept, before, answer, reply }));
-    shared.mailbox.try_send(event).map_err(|_| Refusal::Busy { retry_after_s: 1 })?;
+    let event = Event::Accept(Box::new(AcceptEvent {
+        accept,
+        before,
+        answer,
+        reply,
+    }));
+    shared
+        .mailbox
+        .try_send(event)
+        .map_err(|_| Refusal::Busy { retry_after_s: 1 })?;
     result.await.map_err(|_| Refusal::Unavailable {
         retry_after_s: 5,
         why: String::from("the server is stopping"),
@@ -63,7 +72,11 @@ fn build(
     };
     let plan = plan::make(shared, &input)?;
     let id = MessageId(shared.ids.id(now));
-    let facts = AnswerFacts { id, contact: contact.id, accepted_at: now };
+    let facts = AnswerFacts {
+        id,
+        contact: contact.id,
+        accepted_at: now,
+    };
     let answer = (new.answer)(&facts);
     let idempotency = new.idempotency.map(|key| Idempotency {
         scope: new.app.clone(),
@@ -72,8 +85,9 @@ fn build(
         answer: answer.clone(),
         expires_at: now.plus_ms(KEY_KEPT_MS),
     });
-    let expires_at =
-        new.expires_at.unwrap_or(now.plus_ms(shared.config.expiry_ms(new.priority)));
+    let expires_at = new
+        .expires_at
+        .unwrap_or(now.plus_ms(shared.config.expiry_ms(new.priority)));
     let message = MessageRecord {
         id,
         app: new.app,
@@ -90,7 +104,15 @@ fn build(
         expires_at,
         plan,
     };
-    Ok((Accept { message, delivery: fresh(id, now), idempotency }, before, answer))
+    Ok((
+        Accept {
+            message,
+            delivery: fresh(id, now),
+            idempotency,
+        },
+        before,
+        answer,
+    ))
 }
 
 fn fresh(id: MessageId, now: Timestamp) -> DeliveryState {
@@ -116,7 +138,9 @@ pub(crate) async fn find_contact(
     let (channel, value) = match to {
         Recipient::Contact(id) => {
             let known = shared.store.contact(*id).await?;
-            return known.map(|contact| (contact, Vec::new())).ok_or(Refusal::UnknownContact);
+            return known
+                .map(|contact| (contact, Vec::new()))
+                .ok_or(Refusal::UnknownContact);
         }
         Recipient::Address { channel, value } => (*channel, value),
         Recipient::WaUser(user) => (WA_USER, user),

@@ -32,7 +32,9 @@ pub(crate) fn handle(
         Keyword::Stop => Consent::Withdrawn,
         Keyword::Start => Consent::Given,
         Keyword::Help => {
-            let _ = shared.help_wishes.try_send(value.to_owned());
+            if shared.config.sms_help_text.is_some() {
+                let _ = shared.help_wishes.try_send(value.to_owned());
+            }
             return None;
         }
     };
@@ -49,12 +51,15 @@ pub(crate) fn handle(
 /// The answer to HELP, as a message of its own.
 pub(crate) fn help_message(shared: &Shared, value: String) -> NewMessage {
     let mut body = String::from(r#"{"type":"text","text":{"body":"#);
-    body.push_str(&json_string(&shared.config.sms_help_text));
+    body.push_str(&json_string(shared.config.sms_help_text.as_deref().unwrap_or_default()));
     body.push_str("}}");
     NewMessage {
         app: String::from("holdline"),
         sender: String::new(),
-        to: Recipient::Address { channel: ChannelKind::SMS, value: value.clone() },
+        to: Recipient::Address {
+            channel: ChannelKind::SMS,
+            value: value.clone(),
+        },
         to_input: value,
         kind: String::from("text"),
         body: Bytes::from(body),

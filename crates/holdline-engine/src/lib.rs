@@ -5,6 +5,7 @@
 
 mod batcher;
 pub mod config;
+pub mod contract;
 //CONTRACT
 mod counts;
 mod driver;

@@ -24,7 +24,9 @@ pub struct Worker {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("route", &self.route)
+            .finish_non_exhaustive()
     }
 }
 
@@ -36,7 +38,13 @@ impl Worker {
         queue: mpsc::Receiver<Work>,
         slots: usize,
     ) -> Self {
-        Self { shared: Arc::clone(shared), route, channel, queue, slots }
+        Self {
+            shared: Arc::clone(shared),
+            route,
+            channel,
+            queue,
+            slots,
+        }
     }
 
     /// Runs until the driver is gone and the last attempt has ended.

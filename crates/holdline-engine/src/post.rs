@@ -5,8 +5,8 @@ use crate::ports::hook::HookOutcome;
 use crate::ports::ops::Op;
 use crate::ports::records::{EndpointRecord, HookRecord};
 use crate::shared::Shared;
-use futures_util::{FutureExt, StreamExt};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use holdline_core::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -31,7 +31,11 @@ impl std::fmt::Debug for PostLoop {
 
 impl PostLoop {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, under_way: HashSet::new(), by_endpoint: HashMap::new() }
+        Self {
+            shared,
+            under_way: HashSet::new(),
+            by_endpoint: HashMap::new(),
+        }
     }
 
     /// Runs until the engine stops; what is under way then is posted again after the restart.
@@ -113,7 +117,11 @@ async fn outcome_op(shared: &Shared, hook: &HookRecord) -> Op {
     let Some(endpoint) = shared.endpoints.get(&hook.endpoint) else {
         shared.counts.hook("dropped");
         let error = String::from("the endpoint was removed");
-        return Op::HookDropped { seq: hook.seq, at: now, error };
+        return Op::HookDropped {
+            seq: hook.seq,
+            at: now,
+            error,
+        };
     };
     match try_post(shared, &endpoint, hook).await {
         HookOutcome::Taken => {
@@ -127,7 +135,10 @@ async fn outcome_op(shared: &Shared, hook: &HookRecord) -> Op {
 async fn try_post(shared: &Shared, endpoint: &EndpointRecord, hook: &HookRecord) -> HookOutcome {
     match shared.renderer.render(endpoint, hook).await {
         Ok(Some(rendered)) => {
-            shared.hook.post(&endpoint.url, &rendered.headers, rendered.body).await
+            shared
+                .hook
+                .post(&endpoint.url, &rendered.headers, rendered.body)
+                .await
         }
         Ok(None) => HookOutcome::Taken,
         Err(error) => HookOutcome::Refused(format!("could not be rendered: {error}")),
@@ -141,11 +152,20 @@ fn after_refusal(shared: &Shared, hook: &HookRecord, error: String) -> Op {
     if now.since_ms(hook.created_at) >= policy.give_up_ms {
         shared.counts.hook("dropped");
         tracing::warn!(seq = hook.seq, %error, "an event was given up after seven days");
-        return Op::HookDropped { seq: hook.seq, at: now, error };
+        return Op::HookDropped {
+            seq: hook.seq,
+            at: now,
+            error,
+        };
     }
     shared.counts.hook("retried");
     let doubled = policy.first_gap_ms.saturating_mul(1 << hook.tries.min(30));
     let gap = doubled.min(policy.gap_max_ms).max(2);
     let due_at = now.plus_ms(gap / 2 + shared.ids.draw() % (gap / 2));
-    Op::HookRetry { seq: hook.seq, due_at, tries: hook.tries + 1, error }
+    Op::HookRetry {
+        seq: hook.seq,
+        due_at,
+        tries: hook.tries + 1,
+        error,
+    }
 }

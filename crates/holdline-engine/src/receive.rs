@@ -45,10 +45,17 @@ pub(crate) async fn take(
     channel: ChannelKind,
     request: HookRequest,
 ) -> Result<(), HookError> {
-    let port = shared.channels.get(&channel).ok_or(HookError::UnknownChannel)?;
+    let port = shared
+        .channels
+        .get(&channel)
+        .ok_or(HookError::UnknownChannel)?;
     port.verify(&request)?;
     let now = shared.clock.now();
-    let query = request.url.split_once('?').map_or("", |(_, query)| query).to_owned();
+    let query = request
+        .url
+        .split_once('?')
+        .map_or("", |(_, query)| query)
+        .to_owned();
     let raw = RawInbound {
         id: shared.ids.id(now),
         channel,
@@ -119,7 +126,9 @@ impl ReceiveLoop {
     }
 
     async fn read(&self, raw: &RawInbound) {
-        let Some(channel) = self.shared.channels.get(&raw.channel) else { return };
+        let Some(channel) = self.shared.channels.get(&raw.channel) else {
+            return;
+        };
         let items = channel.read(raw).unwrap_or_else(|refusal| {
             tracing::warn!(channel = %raw.channel, %refusal, "a webhook could not be read");
             Vec::new()
@@ -133,7 +142,11 @@ impl ReceiveLoop {
             }
         }
         let ops = vec![Op::RawDone(raw.id)];
-        let _ = self.shared.mailbox.send(DriverEvent::Receipts { receipts, ops }).await;
+        let _ = self
+            .shared
+            .mailbox
+            .send(DriverEvent::Receipts { receipts, ops })
+            .await;
     }
 
     async fn item(
@@ -170,7 +183,12 @@ impl ReceiveLoop {
     ) -> Result<Option<ReceiptEvent>, StoreError> {
         let key = match receipt.key {
             Some(key) => Some(key),
-            None => self.shared.store.attempt_by_provider_id(channel, &receipt.provider_id).await?,
+            None => {
+                self.shared
+                    .store
+                    .attempt_by_provider_id(channel, &receipt.provider_id)
+                    .await?
+            }
         };
         let Some(key) = key else { return Ok(None) };
         Ok(Some(receipt_event(key, receipt, self.shared.clock.now())))
@@ -183,18 +201,29 @@ impl ReceiveLoop {
     ) -> Result<(), StoreError> {
         let shared = &self.shared;
         let now = shared.clock.now();
-        let Some((at, value)) = address_of(channel.kind(), &message) else { return Ok(()) };
+        let Some((at, value)) = address_of(channel.kind(), &message) else {
+            return Ok(());
+        };
         let (contact, mut ops) = find_by_address(shared, at, &value, now).await?;
         ops.extend(self.learned(channel.kind(), &contact, &message, now));
         let keyword = keywords::handle(shared, channel.kind(), &contact, &message, &value);
         ops.extend(keyword);
         let recent = self.recent(channel.kind(), &contact, now).await?;
-        let (record, media) = self.record(channel, &contact, message, &recent, now).await?;
+        let (record, media) = self
+            .record(channel, &contact, message, &recent, now)
+            .await?;
         ops.extend(media.map(Op::Media));
-        let event = Event { at: record.at, kind: EventKind::Inbound { inbound: record.id } };
+        let event = Event {
+            at: record.at,
+            kind: EventKind::Inbound { inbound: record.id },
+        };
         let (sender, subject) = (record.sender.clone(), record.contact.0);
         ops.push(Op::Inbound(Box::new(record)));
-        ops.extend(shared.endpoints.hooks_for_sender(&sender, subject, &event, now));
+        ops.extend(
+            shared
+                .endpoints
+                .hooks_for_sender(&sender, subject, &event, now),
+        );
         match shared.batcher.commit(ops).await? {
             Ok(()) => shared.hooks_wake.notify_one(),
             Err(conflict) => tracing::debug!(?conflict, "a repeated inbound message was dropped"),
@@ -227,7 +256,10 @@ impl ReceiveLoop {
         let mut context = match &message.context {
             Some(provider_id) => {
                 let store = &self.shared.store;
-                store.attempt_by_provider_id(channel.kind(), provider_id).await?.map(|k| k.message)
+                store
+                    .attempt_by_provider_id(channel.kind(), provider_id)
+                    .await?
+                    .map(|k| k.message)
             }
             None => None,
         };
@@ -308,7 +340,10 @@ impl ReceiveLoop {
     ) -> Vec<Op> {
         let mut known = contact.clone();
         known.name.clone_from(&message.name);
-        let phone = message.from.as_ref().map(|from| (channel, from.expose().clone()));
+        let phone = message
+            .from
+            .as_ref()
+            .map(|from| (channel, from.expose().clone()));
         let user = message.from_user.clone().map(|user| (WA_USER, user));
         known.addresses = phone
             .iter()
@@ -333,9 +368,16 @@ impl ReceiveLoop {
         let shared = &self.shared;
         let now = shared.clock.now();
         let senders = shared.endpoints.senders_of_waba(&waba);
-        let Some(sender) = senders.first() else { return Ok(()) };
-        let event = Event { at: now, kind: EventKind::Passed { field, waba, value } };
-        let ops = shared.endpoints.hooks_for_sender(sender, shared.ids.id(now), &event, now);
+        let Some(sender) = senders.first() else {
+            return Ok(());
+        };
+        let event = Event {
+            at: now,
+            kind: EventKind::Passed { field, waba, value },
+        };
+        let ops = shared
+            .endpoints
+            .hooks_for_sender(sender, shared.ids.id(now), &event, now);
         if !ops.is_empty() && shared.batcher.commit(ops).await?.is_ok() {
             shared.hooks_wake.notify_one();
         }
@@ -369,6 +411,13 @@ fn receipt_event(key: AttemptKey, receipt: InboundReceipt, now: Timestamp) -> Re
         fault_code: fault.map(|fault| fault.code.clone()),
         fault_detail: fault.map(|fault| fault.detail.clone()),
     };
-    let receipt = Receipt { number: key.number, kind: receipt.kind };
-    ReceiptEvent { key, receipt, record }
+    let receipt = Receipt {
+        number: key.number,
+        kind: receipt.kind,
+    };
+    ReceiptEvent {
+        key,
+        receipt,
+        record,
+    }
 }

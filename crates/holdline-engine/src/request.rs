@@ -36,7 +36,10 @@ pub type AnswerMaker = Box<dyn FnOnce(&AnswerFacts) -> Bytes + Send>;
 
 impl fmt::Debug for NewMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewMessage").field("app", &self.app).field("kind", &self.kind).finish()
+        f.debug_struct("NewMessage")
+            .field("app", &self.app)
+            .field("kind", &self.kind)
+            .finish()
     }
 }
 
@@ -53,7 +56,10 @@ pub struct AnswerFacts {
 pub enum Recipient {
     Contact(ContactId),
     /// An address on a channel: E.164 with `+` for whatsapp and sms, a mail address for email.
-    Address { channel: ChannelKind, value: String },
+    Address {
+        channel: ChannelKind,
+        value: String,
+    },
     /// A WhatsApp business-scoped user id.
     WaUser(String),
 }
@@ -118,7 +124,10 @@ pub enum Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable { retry_after_s: 5, why: error.to_string() }
+        Self::Unavailable {
+            retry_after_s: 5,
+            why: error.to_string(),
+        }
     }
 }
 

@@ -48,16 +48,14 @@ impl RouteTable {
         for config in configs {
             let name = route_name(config.channel, &config.sender);
             let rule = match saved.iter().find(|record| record.name == name) {
-                Some(record) => {
-                    Rule::resume(config.rule.clone(), record.health, record.since, now)
-                }
+                Some(record) => Rule::resume(config.rule.clone(), record.health, record.since, now),
                 None => Rule::new(config.rule.clone(), now),
             };
             let outage = outages
                 .iter()
                 .find(|outage| outage.route == name && outage.recovered_at.is_none())
                 .cloned();
-            table.push(config.channel, &config.sender, config.gate, Box::new(rule), true, now);
+            table.push(config, Box::new(rule), true, now);
             if let Some(route) = table.routes.last_mut() {
                 route.outage = outage;
             }
@@ -73,7 +71,13 @@ impl RouteTable {
         }
         let gone = Rule::resume(RuleConfig::default(), Health::AccountFault, now, now);
         let at = if self.routes.len() < ROUTES_MAX {
-            self.push(channel, sender, GateConfig::default(), Box::new(gone), false, now);
+            let config = RouteConfig {
+                channel,
+                sender: sender.to_owned(),
+                gate: GateConfig::default(),
+                rule: RuleConfig::default(),
+            };
+            self.push(&config, Box::new(gone), false, now);
             self.routes.len() - 1
         } else {
             ROUTES_MAX - 1
@@ -157,7 +161,11 @@ impl RouteTable {
     }
 
     pub(crate) fn seen_at(&self, now: Timestamp) -> Seen<'_> {
-        Seen { table: self, now, open: None }
+        Seen {
+            table: self,
+            now,
+            open: None,
+        }
     }
 
     fn apply(&mut self, ix: RouteIx, verdict: &Verdict) {
@@ -168,19 +176,17 @@ impl RouteTable {
 
     fn push(
         &mut self,
-        channel: ChannelKind,
-        sender: &str,
-        gate: GateConfig,
+        config: &RouteConfig,
         detector: Box<dyn Detector>,
         configured: bool,
         now: Timestamp,
     ) {
-        let mut gate = Gate::new(gate, now);
+        let mut gate = Gate::new(config.gate, now);
         gate.set_health(detector.health(), now);
         self.routes.push(Route {
-            name: route_name(channel, sender),
-            channel,
-            sender: sender.to_owned(),
+            name: route_name(config.channel, &config.sender),
+            channel: config.channel,
+            sender: config.sender.clone(),
             configured,
             detector,
             gate: RefCell::new(gate),
@@ -228,7 +234,10 @@ pub(crate) struct Seen<'a> {
 
 impl Seen<'_> {
     pub(crate) fn with_open(self, ix: RouteIx) -> Self {
-        Self { open: Some(ix), ..self }
+        Self {
+            open: Some(ix),
+            ..self
+        }
     }
 }
 
@@ -241,6 +250,11 @@ impl Routes for Seen<'_> {
         let scarce = ramping || health == Health::Recovering;
         let ahead = if scarce { route.waiting } else { 0 };
         let room = self.open == Some(ix) || gate.room(self.now) as usize > ahead;
-        RouteView { health, since: route.detector.since(), room, ramping }
+        RouteView {
+            health,
+            since: route.detector.since(),
+            room,
+            ramping,
+        }
     }
 }

@@ -33,7 +33,9 @@ pub struct Ports {
 
 impl std::fmt::Debug for Ports {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ports").field("channels", &self.channels).finish_non_exhaustive()
+        f.debug_struct("Ports")
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,11 +148,17 @@ impl Shared {
     }
 
     pub(crate) fn routes(&self) -> Vec<RouteStatus> {
-        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.routes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        self.totals.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.totals
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn open(&self) -> usize {

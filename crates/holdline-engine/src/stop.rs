@@ -12,7 +12,10 @@ pub(crate) struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { tx: watch::Sender::new(false), over_at: AtomicI64::new(i64::MAX) }
+        Self {
+            tx: watch::Sender::new(false),
+            over_at: AtomicI64::new(i64::MAX),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Virtual providers (WhatsApp Cloud API, an SMS provider, a mail server) and the people behind them.
+//! Virtual providers (WhatsApp Cloud API, an SMS provider, a mail server) and the people behind
+//! them.
 //!
 //! [`world::World`] decides: given a request, the time and its own seeded draws it returns an
 //! answer and the effects to perform (timers, webhook posts). It never opens a socket and never

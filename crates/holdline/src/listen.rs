@@ -56,7 +56,11 @@ impl From<&crate::config::Http> for ListenLimits {
 /// # Errors
 /// When the address is taken or not ours.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -80,13 +84,24 @@ pub(crate) async fn serve(
             _ = shutdown.wait_for(|stop| *stop) => break,
         };
         while connections.try_join_next().is_some() {}
-        let connection =
-            Connection { tls: tls.clone(), router: router.clone(), limits, peer, _permit: permit };
+        let connection = Connection {
+            tls: tls.clone(),
+            router: router.clone(),
+            limits,
+            peer,
+            _permit: permit,
+        };
         connections.spawn(connection.run(stream, graceful.watcher()));
     }
     drop(listener);
-    if tokio::time::timeout(SHUTDOWN_MAX, graceful.shutdown()).await.is_err() {
-        tracing::warn!(open = connections.len(), "connections were cut off at shutdown");
+    if tokio::time::timeout(SHUTDOWN_MAX, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = connections.len(),
+            "connections were cut off at shutdown"
+        );
     }
     connections.shutdown().await;
 }

@@ -1,11 +1,20 @@
 //! Starts the program: one crypto provider, one runtime, then the command line. Decides nothing.
 
+mod channels;
 mod cli;
+mod clock;
 mod config;
+mod demo;
+mod engine_config;
+mod http;
+mod library;
 mod listen;
+mod render;
 mod secret;
 mod telemetry;
 mod tls;
+mod upkeep;
+mod wiring;
 
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -13,7 +22,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     holdline_channels::http::install_crypto();
     let cli = cli::Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");

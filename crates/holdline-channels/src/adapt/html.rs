@@ -56,7 +56,12 @@ fn next_span(text: &str, from: usize) -> Option<(usize, usize, &'static str)> {
             let start = from + at;
             let before = text[..start].chars().next_back();
             let inner = &text[start + 1..];
-            let opens = before.is_none_or(|c| !c.is_alphanumeric())
+            let in_address = text[..start]
+                .rsplit(char::is_whitespace)
+                .next()
+                .is_some_and(|w| w.contains("://"));
+            let opens = !in_address
+                && before.is_none_or(|c| !c.is_alphanumeric())
                 && inner.chars().next().is_some_and(|c| !c.is_whitespace());
             let closes = |end: usize| {
                 let after = inner[end + 1..].chars().next();

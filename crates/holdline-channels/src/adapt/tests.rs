@@ -200,7 +200,8 @@ fn templates_are_filled_and_their_buttons_kept() {
                 {"type": "text", "text": "Ann", "parameter_name": "first_name"}]},
             {"type": "button", "sub_type": "quick_reply", "index": 0,
              "parameters": [{"type": "payload", "payload": "thanks-7"}]},
-            {"type": "button", "sub_type": "url", "index": 1, "parameters": [{"type": "text", "text": "abc"}]},
+            {"type": "button", "sub_type": "url", "index": 1,
+         "parameters": [{"type": "text", "text": "abc"}]},
         ]),
         &SMS,
     );
@@ -230,11 +231,13 @@ fn codes_are_shown_once() {
     let otp = |body: &str| {
         json!({"name": "t", "language": "en", "components": [
         {"type": "BODY", "text": body},
-        {"type": "BUTTONS", "buttons": [{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy"}]}]})
+        {"type": "BUTTONS", "buttons": [
+            {"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy"}]}]})
     };
     let code = json!([
         {"type": "body", "parameters": [{"type": "text", "text": "123456"}]},
-        {"type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "123456"}]},
+        {"type": "button", "sub_type": "url", "index": "0",
+         "parameters": [{"type": "text", "text": "123456"}]},
     ]);
     let shown = template(otp("*{{1}}* is your code."), code.clone(), &SMS);
     assert_eq!(shown.text, "*123456* is your code.");
@@ -252,7 +255,8 @@ fn carousels_are_said_card_by_card() {
             {"components": [{"type": "BODY", "text": "A {{1}}"}]},
             {"components": [{"type": "BODY", "text": "B"}]}]}]});
     let filled = json!([{"type": "carousel", "cards": [
-        {"card_index": 0, "components": [{"type": "body", "parameters": [{"type": "text", "text": "x"}]}]},
+        {"card_index": 0, "components": [
+            {"type": "body", "parameters": [{"type": "text", "text": "x"}]}]},
         {"card_index": 1, "components": []}]}]);
     assert_eq!(template(item, filled, &SMS).text, "Look:\n\nA x\n\nB");
 }

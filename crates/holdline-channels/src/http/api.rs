@@ -1,7 +1,7 @@
 //! A plain JSON client for a server's own API, as commands use it. Turns refusals into words.
 
 use super::client::{Client, Response};
-use super::config::{BuildError, ClientConfig};
+use super::config::{BuildError, ClientConfig, web_url};
 use super::error::TransportError;
 use super::request::Request;
 use holdline_core::Redacted;
@@ -28,7 +28,11 @@ pub enum ApiError {
     #[error("the server cannot be reached: {0}")]
     Unreachable(TransportError),
     #[error("the server answered {status}: {title}{}", detail_of(.detail))]
-    Refused { status: u16, title: String, detail: String },
+    Refused {
+        status: u16,
+        title: String,
+        detail: String,
+    },
     #[error("the server's answer ({status}) is no JSON; is the URL that of Holdline?")]
     Unreadable { status: u16 },
 }
@@ -37,16 +41,17 @@ impl ApiClient {
     /// # Errors
     /// When `base` is no http or https URL.
     pub fn new(base: &str, token: Option<String>, timeout_ms: u32) -> Result<Self, BuildError> {
-        let base = Url::parse(base).map_err(|error| BuildError::setting("url", error))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(BuildError::setting("url", "must begin with http:// or https://"));
-        }
+        let base = web_url("url", base)?;
         let client = Client::new(ClientConfig {
             timeout_ms,
             response_bytes_max: API_RESPONSE_BYTES_MAX,
             ..ClientConfig::default()
         })?;
-        Ok(Self { client, base, token: token.map(Redacted::new) })
+        Ok(Self {
+            client,
+            base,
+            token: token.map(Redacted::new),
+        })
     }
 
     /// One call; `path` may hold a query. An empty answer is `Value::Null`.
@@ -59,7 +64,10 @@ impl ApiClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, ApiError> {
-        let url = self.base.join(path).map_err(|_| ApiError::Path(path.into()))?;
+        let url = self
+            .base
+            .join(path)
+            .map_err(|_| ApiError::Path(path.into()))?;
         if url.origin() != self.base.origin() {
             return Err(ApiError::Path(path.into()));
         }
@@ -70,7 +78,13 @@ impl ApiClient {
         if let Some(body) = body {
             request = request.json(body.to_string());
         }
-        read(&self.client.send(request).await.map_err(ApiError::Unreachable)?)
+        read(
+            &self
+                .client
+                .send(request)
+                .await
+                .map_err(ApiError::Unreachable)?,
+        )
     }
 
     /// # Errors
@@ -96,15 +110,25 @@ fn read(response: &Response) -> Result<Value, ApiError> {
         Ok(value) if response.is_success() => Ok(value),
         Ok(problem) => {
             let text = |pointer| problem.pointer(pointer).and_then(Value::as_str);
-            let title = text("/title").or_else(|| text("/error/message")).unwrap_or("refused");
+            let title = text("/title")
+                .or_else(|| text("/error/message"))
+                .unwrap_or("refused");
             let detail = text("/detail").or_else(|| text("/error/error_data/details"));
             let detail = detail.unwrap_or_default().into();
-            Err(ApiError::Refused { status, title: title.into(), detail })
+            Err(ApiError::Refused {
+                status,
+                title: title.into(),
+                detail,
+            })
         }
         Err(_) => Err(ApiError::Unreadable { status }),
     }
 }
 
 fn detail_of(detail: &str) -> String {
-    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({detail})")
+    }
 }

@@ -17,10 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Longest wait for a free slot before a call is refused, in milliseconds.
-pub const SLOT_WAIT_MS_MAX: u64 = 1_000;
+pub(super) const SLOT_WAIT_MS_MAX: u64 = 1_000;
 
 /// Longest time that one streamed answer may take, in milliseconds.
-pub const STREAM_MS_MAX: u64 = 15 * 60 * 1000;
+pub(super) const STREAM_MS_MAX: u64 = 15 * 60 * 1000;
 
 /// A client with its own connections, slots and limits. Cheap to clone.
 #[derive(Clone)]
@@ -81,7 +81,11 @@ impl Client {
     pub async fn stream(&self, request: Request) -> Result<StreamResponse, TransportError> {
         let trace = Trace::of(&request);
         let answer = self.begin(request).await;
-        trace.end(answer.as_ref().map(|(response, _)| response.status().as_u16()));
+        trace.end(
+            answer
+                .as_ref()
+                .map(|(response, _)| response.status().as_u16()),
+        );
         let (response, slot) = answer?;
         Ok(StreamResponse {
             status: response.status().as_u16(),
@@ -93,18 +97,31 @@ impl Client {
     fn build(config: ClientConfig, guard: Option<Guard>) -> Result<Self, BuildError> {
         let inner = config::build(&config, guard)?;
         let slots = Arc::new(Semaphore::new(config.in_flight_max.max(1) as usize));
-        Ok(Self { inner, slots, config: Arc::new(config), guard })
+        Ok(Self {
+            inner,
+            slots,
+            config: Arc::new(config),
+            guard,
+        })
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
-        let bytes_max = request.response_bytes_max.unwrap_or(self.config.response_bytes_max);
+        let bytes_max = request
+            .response_bytes_max
+            .unwrap_or(self.config.response_bytes_max);
         let limit = self.timeout(request.timeout_ms);
-        let _slot = self.slot(&request).await?;
+        self.check(&request)?;
+        let _slot = self.slot().await?;
         let call = self.prepare(request)?.timeout(limit);
         let mut response = call.send().await.map_err(TransportError::of)?;
         let (body, truncated) = read(&mut response, bytes_max).await?;
         let status = response.status().as_u16();
-        Ok(Response { status, headers: std::mem::take(response.headers_mut()), body, truncated })
+        Ok(Response {
+            status,
+            headers: std::mem::take(response.headers_mut()),
+            body,
+            truncated,
+        })
     }
 
     async fn begin(
@@ -112,7 +129,8 @@ impl Client {
         request: Request,
     ) -> Result<(reqwest::Response, OwnedSemaphorePermit), TransportError> {
         let limit = self.timeout(request.timeout_ms);
-        let slot = self.slot(&request).await?;
+        self.check(&request)?;
+        let slot = self.slot().await?;
         // A body that streams in takes as long as its sender; only the answer is timed.
         let limit = match request.body {
             Body::Stream { .. } => Duration::from_millis(STREAM_MS_MAX),
@@ -125,13 +143,17 @@ impl Client {
         }
     }
 
-    async fn slot(&self, request: &Request) -> Result<OwnedSemaphorePermit, TransportError> {
+    fn check(&self, request: &Request) -> Result<(), TransportError> {
         if let Some(fault) = &request.fault {
             return Err(TransportError::Malformed(fault.clone()));
         }
         if let Some(guard) = self.guard {
             guard.check(&request.url)?;
         }
+        Ok(())
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, TransportError> {
         let wait = Duration::from_millis(SLOT_WAIT_MS_MAX);
         match timeout(wait, Arc::clone(&self.slots).acquire_owned()).await {
             Ok(Ok(slot)) => Ok(slot),
@@ -140,7 +162,10 @@ impl Client {
     }
 
     fn prepare(&self, request: Request) -> Result<reqwest::RequestBuilder, TransportError> {
-        let call = self.inner.request(request.method, request.url).headers(request.headers);
+        let call = self
+            .inner
+            .request(request.method, request.url)
+            .headers(request.headers);
         Ok(match request.body {
             Body::Empty => call,
             Body::Bytes(bytes) => call.body(bytes),
@@ -204,17 +229,28 @@ fn pieces(response: reqwest::Response, slot: OwnedSemaphorePermit, idle: Duratio
 }
 
 fn form(parts: Vec<Part>) -> Result<multipart::Form, TransportError> {
-    parts.into_iter().try_fold(multipart::Form::new(), |form, part| {
-        Ok(match part {
-            Part::Text { name, value } => form.text(name, value),
-            Part::File { name, filename, mime, bytes } => {
-                let length = bytes.len() as u64;
-                let part = multipart::Part::stream_with_length(bytes, length).file_name(filename);
-                let part = part.mime_str(&mime);
-                form.part(name, part.map_err(|_| TransportError::Malformed("media type".into()))?)
-            }
+    parts
+        .into_iter()
+        .try_fold(multipart::Form::new(), |form, part| {
+            Ok(match part {
+                Part::Text { name, value } => form.text(name, value),
+                Part::File {
+                    name,
+                    filename,
+                    mime,
+                    bytes,
+                } => {
+                    let length = bytes.len() as u64;
+                    let part =
+                        multipart::Part::stream_with_length(bytes, length).file_name(filename);
+                    let part = part.mime_str(&mime);
+                    form.part(
+                        name,
+                        part.map_err(|_| TransportError::Malformed("media type".into()))?,
+                    )
+                }
+            })
         })
-    })
 }
 
 /// What is logged of a call.
@@ -247,7 +283,9 @@ impl Trace {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,11 +5,12 @@ use reqwest::Certificate;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::Duration;
+use url::Url;
 
 use super::guard::Guard;
 
 /// Largest answer kept unless a call asks for more, in bytes.
-pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Settings of one client. Each provider account has a client of its own, so that one that hangs
 /// holds up no other.
@@ -53,7 +54,10 @@ pub enum BuildError {
 
 impl BuildError {
     pub(crate) fn setting(field: &'static str, why: impl ToString) -> Self {
-        Self::Setting { field, why: why.to_string() }
+        Self::Setting {
+            field,
+            why: why.to_string(),
+        }
     }
 }
 
@@ -66,6 +70,18 @@ pub fn install_crypto() {
     });
 }
 
+/// An http or https address from a setting.
+pub(crate) fn web_url(field: &'static str, text: &str) -> Result<Url, BuildError> {
+    let url = Url::parse(text).map_err(|error| BuildError::setting(field, error))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(BuildError::setting(
+            field,
+            "must begin with http:// or https://",
+        )),
+    }
+}
+
 pub(super) fn build(
     config: &ClientConfig,
     guard: Option<Guard>,
@@ -73,7 +89,10 @@ pub(super) fn build(
     install_crypto();
     let failed = |error: reqwest::Error| BuildError::Client(error.to_string());
     if let Some(path) = &config.ca_file {
-        return builder(config, guard).tls_certs_only(certificates(path)?).build().map_err(failed);
+        return builder(config, guard)
+            .tls_certs_only(certificates(path)?)
+            .build()
+            .map_err(failed);
     }
     // A machine without any CA certificates can still talk plain HTTP to its own network.
     builder(config, guard).build().or_else(|error| {
@@ -84,7 +103,9 @@ pub(super) fn build(
 
 fn builder(config: &ClientConfig, guard: Option<Guard>) -> reqwest::ClientBuilder {
     // The connection must give up first: only then is it certain that nothing was sent.
-    let connect_ms = config.connect_timeout_ms.min(config.timeout_ms - config.timeout_ms / 10);
+    let connect_ms = config
+        .connect_timeout_ms
+        .min(config.timeout_ms - config.timeout_ms / 10);
     let builder = reqwest::Client::builder()
         .user_agent(&config.user_agent)
         .connect_timeout(Duration::from_millis(connect_ms.into()))
@@ -104,10 +125,17 @@ fn builder(config: &ClientConfig, guard: Option<Guard>) -> reqwest::ClientBuilde
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
-    let fault = |why: String| BuildError::CaFile { path: path.into(), why };
+    let fault = |why: String| BuildError::CaFile {
+        path: path.into(),
+        why,
+    };
     let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| fault(error.to_string()))?;
-    if found.is_empty() { Err(fault("no certificate found".into())) } else { Ok(found) }
+    if found.is_empty() {
+        Err(fault("no certificate found".into()))
+    } else {
+        Ok(found)
+    }
 }
 
 /// Shorter than the idle limits of common servers, so that a call seldom meets a closing one.

@@ -43,13 +43,22 @@ impl TransportError {
         }
         let detail = innermost(&error);
         if error.is_connect() || error.is_dns() {
-            return Self::NotSent { code: connect_code(&error), detail };
+            return Self::NotSent {
+                code: connect_code(&error),
+                detail,
+            };
         }
-        Self::Ambiguous { code: ambiguous_code(&error), detail }
+        Self::Ambiguous {
+            code: ambiguous_code(&error),
+            detail,
+        }
     }
 
     pub(super) fn timeout() -> Self {
-        Self::Ambiguous { code: "timeout", detail: "no answer in time".into() }
+        Self::Ambiguous {
+            code: "timeout",
+            detail: "no answer in time".into(),
+        }
     }
 }
 
@@ -67,7 +76,10 @@ fn connect_code(error: &reqwest::Error) -> &'static str {
 
 fn ambiguous_code(error: &reqwest::Error) -> &'static str {
     let reset = |error: &io::Error| {
-        matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
     };
     if error.is_timeout() {
         "timeout"
@@ -85,7 +97,9 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         if let Some(found) = inner.and_then(|inner| find_inner::<T>(inner)) {
             return Some(found);
         }
@@ -94,7 +108,9 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-fn find_inner<'a, T: Error + 'static>(inner: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a T> {
+fn find_inner<'a, T: Error + 'static>(
+    inner: &'a (dyn Error + Send + Sync + 'static),
+) -> Option<&'a T> {
     find::<T>(inner as &(dyn Error + 'static))
 }
 

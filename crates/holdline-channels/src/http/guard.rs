@@ -16,9 +16,7 @@ pub enum Forbidden {
     Scheme(String),
     #[error("the address has no host")]
     NoHost,
-    #[error(
-        "the host lies in a private network; set net.allow_private_networks if that is meant"
-    )]
+    #[error("the host lies in a private network; set net.allow_private_networks if that is meant")]
     Private,
 }
 
@@ -39,7 +37,11 @@ impl Guard {
             Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
             Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
         };
-        if self.allows(literal) { Ok(()) } else { Err(Forbidden::Private) }
+        if self.allows(literal) {
+            Ok(())
+        } else {
+            Err(Forbidden::Private)
+        }
     }
 
     fn allows(self, ip: IpAddr) -> bool {
@@ -47,8 +49,15 @@ impl Guard {
     }
 
     fn choose(self, found: Vec<SocketAddr>) -> Result<Addrs, Forbidden> {
-        let allowed: Vec<_> = found.into_iter().filter(|addr| self.allows(addr.ip())).collect();
-        if allowed.is_empty() { Err(Forbidden::Private) } else { Ok(Box::new(allowed.into_iter())) }
+        let allowed: Vec<_> = found
+            .into_iter()
+            .filter(|addr| self.allows(addr.ip()))
+            .collect();
+        if allowed.is_empty() {
+            Err(Forbidden::Private)
+        } else {
+            Ok(Box::new(allowed.into_iter()))
+        }
     }
 }
 
@@ -114,7 +123,15 @@ mod tests {
 
     fn check(url: &str, allowed: bool) {
         let url = Url::parse(url).unwrap();
-        assert_eq!(Guard { allow_private: false }.check(&url).is_ok(), allowed, "{url}");
+        assert_eq!(
+            Guard {
+                allow_private: false
+            }
+            .check(&url)
+            .is_ok(),
+            allowed,
+            "{url}"
+        );
     }
 
     #[test]
@@ -143,19 +160,37 @@ mod tests {
         ] {
             check(url, false);
         }
-        for url in ["https://93.184.216.34/", "http://[2606:4700::1111]/", "http://example.com/"] {
+        for url in [
+            "https://93.184.216.34/",
+            "http://[2606:4700::1111]/",
+            "http://example.com/",
+        ] {
             check(url, true);
         }
     }
 
     #[test]
     fn resolved_addresses_are_judged_one_by_one() {
-        let guard = Guard { allow_private: false };
+        let guard = Guard {
+            allow_private: false,
+        };
         let addr = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
-        let kept: Vec<_> =
-            guard.choose(vec![addr("10.0.0.1"), addr("1.1.1.1")]).ok().unwrap().collect();
+        let kept: Vec<_> = guard
+            .choose(vec![addr("10.0.0.1"), addr("1.1.1.1")])
+            .ok()
+            .unwrap()
+            .collect();
         assert_eq!(kept, [addr("1.1.1.1")]);
-        assert_eq!(guard.choose(vec![addr("10.0.0.1")]).err(), Some(Forbidden::Private));
-        assert!(Guard { allow_private: true }.choose(vec![addr("10.0.0.1")]).is_ok());
+        assert_eq!(
+            guard.choose(vec![addr("10.0.0.1")]).err(),
+            Some(Forbidden::Private)
+        );
+        assert!(
+            Guard {
+                allow_private: true
+            }
+            .choose(vec![addr("10.0.0.1")])
+            .is_ok()
+        );
     }
 }

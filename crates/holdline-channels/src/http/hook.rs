@@ -10,7 +10,7 @@ use holdline_engine::ports::{Hook, HookOutcome};
 use url::Url;
 
 /// Longest time that one post may take, in milliseconds.
-pub const HOOK_TIMEOUT_MS: u32 = 10_000;
+pub(super) const HOOK_TIMEOUT_MS: u32 = 10_000;
 
 /// Most bytes read of what a receiver answers.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -36,7 +36,9 @@ impl HookPoster {
             response_bytes_max: ANSWER_BYTES_MAX,
             ..ClientConfig::default()
         };
-        Ok(Self { client: Client::guarded(config, allow_private)? })
+        Ok(Self {
+            client: Client::guarded(config, allow_private)?,
+        })
     }
 }
 
@@ -47,8 +49,9 @@ impl Hook for HookPoster {
             return HookOutcome::Refused("the address is no URL".into());
         };
         let request = Request::post(url, "(app webhook)").json(body);
-        let request =
-            headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         match self.client.send(request).await {
             Ok(response) if response.is_success() => HookOutcome::Taken,
             Ok(response) => HookOutcome::Refused(format!("answered {}", response.status)),

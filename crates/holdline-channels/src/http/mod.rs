@@ -16,6 +16,7 @@ mod tests;
 
 pub use api::{ApiClient, ApiError};
 pub use client::{Client, Response, StreamResponse};
+pub(crate) use config::web_url;
 pub use config::{BuildError, ClientConfig, install_crypto};
 pub use error::TransportError;
 pub use guard::is_public;

@@ -17,13 +17,24 @@ pub enum Body {
     Bytes(Bytes),
     Multipart(Vec<Part>),
     /// Sent as it comes; without a length it goes in chunks.
-    Stream { pieces: Pieces, length: Option<u64> },
+    Stream {
+        pieces: Pieces,
+        length: Option<u64>,
+    },
 }
 
 /// One part of a multipart body.
 pub enum Part {
-    Text { name: &'static str, value: String },
-    File { name: &'static str, filename: String, mime: String, bytes: Bytes },
+    Text {
+        name: &'static str,
+        value: String,
+    },
+    File {
+        name: &'static str,
+        filename: String,
+        mime: String,
+        bytes: Bytes,
+    },
 }
 
 /// A call to be made.
@@ -73,12 +84,15 @@ impl Request {
     /// Bytes that are JSON already.
     #[must_use]
     pub fn json(self, bytes: impl Into<Bytes>) -> Self {
-        self.header(CONTENT_TYPE.as_str(), "application/json").body(Body::Bytes(bytes.into()))
+        self.header(CONTENT_TYPE.as_str(), "application/json")
+            .body(Body::Bytes(bytes.into()))
     }
 
     #[must_use]
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
-        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let text = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")
             .body(Body::Bytes(text.into()))
     }
@@ -100,7 +114,10 @@ impl Request {
 
     #[must_use]
     pub fn basic(self, user: &str, password: &str) -> Self {
-        self.secret_header(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+        self.secret_header(&format!(
+            "Basic {}",
+            STANDARD.encode(format!("{user}:{password}"))
+        ))
     }
 
     /// A shorter or longer time-out than the client's.

@@ -1,7 +1,7 @@
 //! Makes a provider's words fit to keep: short, one line, without addresses. Never judges them.
 
 /// Longest text kept of a provider's words, in characters.
-pub const WORDS_CHARS_MAX: usize = 200;
+pub(super) const WORDS_CHARS_MAX: usize = 200;
 
 /// Longest run of digits kept: error codes are shorter, phone numbers and ids longer.
 const DIGITS_MAX: usize = 7;
@@ -10,7 +10,10 @@ const DIGITS_MAX: usize = 7;
 #[must_use]
 pub fn tidy(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let kept: Vec<String> = words.filter(|word| !word.is_empty()).map(tidy_word).collect();
+    let kept: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(tidy_word)
+        .collect();
     kept.join(" ").chars().take(WORDS_CHARS_MAX).collect()
 }
 
@@ -34,7 +37,11 @@ fn mask_runs(word: &str) -> String {
             digits.push(c);
             continue;
         }
-        kept.push_str(if digits.len() > DIGITS_MAX { "[number]" } else { &digits });
+        kept.push_str(if digits.len() > DIGITS_MAX {
+            "[number]"
+        } else {
+            &digits
+        });
         digits.clear();
         kept.push(c);
     }
@@ -52,8 +59,14 @@ mod tests {
 
     #[test]
     fn addresses_and_numbers_are_masked_and_codes_stay() {
-        check("The 'To' number +15005550001 is not valid", "The 'To' number [number] is not valid");
-        check("550 5.1.1 <ann@example.com>: unknown\r\nuser", "550 5.1.1 [address] unknown user");
+        check(
+            "The 'To' number +15005550001 is not valid",
+            "The 'To' number [number] is not valid",
+        );
+        check(
+            "550 5.1.1 <ann@example.com>: unknown\r\nuser",
+            "550 5.1.1 [address] unknown user",
+        );
         check("error 131026 happened", "error 131026 happened");
         check("id=4915112345678x", "id=[number]x");
         assert_eq!(tidy(&"x".repeat(500)).len(), WORDS_CHARS_MAX);

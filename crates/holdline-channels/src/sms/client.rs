@@ -3,18 +3,16 @@
 use super::config::SmsConfig;
 use super::{classify, encode, inbound, wire};
 use crate::adapt::{Adapted, MediaMode, Options};
-use crate::http::{BuildError, Client, ClientConfig, Request, TransportError};
+use crate::http::{BuildError, Client, ClientConfig, Request, web_url};
 use crate::say::{self, Said};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::message::content::Media;
-use holdline_core::message::{Fault, FaultClass, Outcome, Success};
+use holdline_core::message::{Outcome, Success};
 use holdline_core::{ChannelKind, Timestamp};
 use holdline_engine::ports::channel::HookRefusal;
 use holdline_engine::ports::records::RawInbound;
-use holdline_engine::ports::{
-    Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library,
-};
+use holdline_engine::ports::{Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library};
 use url::Url;
 
 /// Most redirects followed for the file of an incoming MMS.
@@ -35,15 +33,18 @@ impl SmsChannel {
     /// When a setting is missing or no URL.
     pub fn new(config: SmsConfig) -> Result<Self, BuildError> {
         if config.account_sid.is_empty() || config.auth_token.expose().is_empty() {
-            return Err(BuildError::setting("sms.account_sid", "and sms.auth_token are needed"));
+            return Err(BuildError::setting(
+                "sms.account_sid",
+                "and sms.auth_token are needed",
+            ));
         }
-        let base = Url::parse(&config.base_url)
-            .map_err(|error| BuildError::setting("sms.base_url", error))?;
-        let path = format!("/2010-04-01/Accounts/{}", config.account_sid);
-        let account =
-            base.join(&path).map_err(|error| BuildError::setting("sms.base_url", error))?;
-        Url::parse(&config.public_url)
-            .map_err(|error| BuildError::setting("http.public_url", error))?;
+        let mut account = web_url("sms.base_url", &config.base_url)?;
+        let prefix = account.path().trim_end_matches('/').to_owned();
+        account.set_path(&format!(
+            "{prefix}/2010-04-01/Accounts/{}",
+            config.account_sid
+        ));
+        web_url("http.public_url", &config.public_url)?;
         let settings = client_config(&config);
         Ok(Self {
             client: Client::new(settings.clone())?,
@@ -60,9 +61,15 @@ impl SmsChannel {
             true => encode::media_sources(&adapted),
             false => Vec::new(),
         };
-        let media = media.iter().map(|media| say::media_address(&media.source, library)).collect();
+        let media = media
+            .iter()
+            .map(|media| say::media_address(&media.source, library))
+            .collect();
         let fields = encode::encode(dispatch, &adapted, media, &self.config)?;
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let request = self.signed(Request::post(self.url("/Messages.json"), "/Messages.json"));
         Ok(match self.client.send(request.form(&fields)).await {
             Ok(answer) => classify::classify(
@@ -71,16 +78,22 @@ impl SmsChannel {
                 &answer.body,
                 library.now(),
             ),
-            Err(error) => transport_outcome(&error),
+            Err(error) => say::of_transport(&error),
         })
     }
 
     fn adapt(&self, said: &Said, library: &dyn Library) -> Result<Adapted, Outcome> {
         if self.config.mms {
-            return said.render(&Options { media: MediaMode::Attach, replies: true });
+            return said.render(&Options {
+                media: MediaMode::Attach,
+                replies: true,
+            });
         }
         let link = |media: &Media| Some(say::media_address(&media.source, library));
-        said.render(&Options { media: MediaMode::Link(&link), replies: true })
+        said.render(&Options {
+            media: MediaMode::Link(&link),
+            replies: true,
+        })
     }
 
     fn url(&self, rest: &str) -> Url {
@@ -103,15 +116,21 @@ impl SmsChannel {
         };
         let answer = answer.map_err(|error| error.to_string())?;
         if let (300..=399, Some(next)) = (answer.status, answer.header("location")) {
-            return Ok(Fetched::Elsewhere(url.join(next).map_err(|error| error.to_string())?));
+            return Ok(Fetched::Elsewhere(
+                url.join(next).map_err(|error| error.to_string())?,
+            ));
         }
         if !answer.is_success() {
             return Err(format!("the provider answered {}", answer.status));
         }
         if answer.truncated {
-            return Err(format!("the file is larger than the {size_max} bytes allowed"));
+            return Err(format!(
+                "the file is larger than the {size_max} bytes allowed"
+            ));
         }
-        let mime = answer.header("content-type").unwrap_or("application/octet-stream");
+        let mime = answer
+            .header("content-type")
+            .unwrap_or("application/octet-stream");
         Ok(Fetched::File(mime.into(), answer.body.clone()))
     }
 }
@@ -128,11 +147,17 @@ impl Channel for SmsChannel {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { best_receipt: Success::Delivered, inbound: true, probe: true }
+        Capabilities {
+            best_receipt: Success::Delivered,
+            inbound: true,
+            probe: true,
+        }
     }
 
     async fn send(&self, dispatch: &Dispatch, library: &dyn Library) -> Outcome {
-        self.post(dispatch, library).await.unwrap_or_else(|outcome| outcome)
+        self.post(dispatch, library)
+            .await
+            .unwrap_or_else(|outcome| outcome)
     }
 
     async fn probe(&self, _sender: &str) -> Outcome {
@@ -142,18 +167,17 @@ impl Channel for SmsChannel {
             Ok(answer) if answer.is_success() || answer.status == 404 => {
                 Outcome::Accepted { provider_id: None }
             }
-            Ok(answer) => classify::classify(
-                answer.status,
-                answer.header("retry-after"),
-                &answer.body,
-                Timestamp::default(),
-            ),
-            Err(error) => transport_outcome(&error),
+            Ok(answer) => {
+                classify::classify(answer.status, None, &answer.body, Timestamp::default())
+            }
+            Err(error) => say::of_transport(&error),
         }
     }
 
     fn verify(&self, request: &HookRequest) -> Result<(), HookRefusal> {
-        let signature = request.header(wire::SIGNATURE_HEADER).ok_or(HookRefusal::NoSignature)?;
+        let signature = request
+            .header(wire::SIGNATURE_HEADER)
+            .ok_or(HookRefusal::NoSignature)?;
         let form = wire::read_form(request.body.expose());
         let secret = self.config.auth_token.expose().as_bytes();
         match wire::verify(secret, &request.url, &form, signature) {
@@ -180,19 +204,6 @@ impl Channel for SmsChannel {
             }
         }
         Err(format!("more than {REDIRECTS_MAX} redirects"))
-    }
-}
-
-/// What a call that got no whole answer means for the message it carried.
-pub(crate) fn transport_outcome(error: &TransportError) -> Outcome {
-    let fault = |code: &str, detail: &str| Fault::new(FaultClass::Platform, code, detail);
-    match error {
-        TransportError::NotSent { code, detail } => Outcome::Rejected(fault(code, detail)),
-        TransportError::Ambiguous { code, detail } => Outcome::Unknown(fault(code, detail)),
-        TransportError::Busy => say::not_now("busy", &error.to_string()),
-        TransportError::Forbidden(_) | TransportError::Malformed(_) => {
-            say::rejected(FaultClass::Request, "unsendable", &error.to_string())
-        }
     }
 }
 

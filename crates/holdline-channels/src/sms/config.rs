@@ -4,7 +4,7 @@ use holdline_core::Redacted;
 use std::path::PathBuf;
 
 /// Most parts that a message may be cut into, by default.
-pub const SEGMENTS_MAX_DEFAULT: u16 = 10;
+pub(super) const SEGMENTS_MAX_DEFAULT: u16 = 10;
 
 #[derive(Clone, Debug)]
 pub struct SmsConfig {

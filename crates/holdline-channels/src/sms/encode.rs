@@ -3,7 +3,7 @@
 
 use super::config::SmsConfig;
 use super::gsm7::{self, Cost};
-use crate::adapt::{Adapted, Attachment};
+use crate::adapt::{Adapted, Attachment, MediaRef};
 use crate::say;
 use crate::whatsapp::wire::ids::opaque_of;
 use holdline_core::AttemptKey;
@@ -32,11 +32,19 @@ pub fn encode(
 ) -> Result<Vec<(&'static str, String)>, Outcome> {
     let text = body(adapted, config);
     if text.is_empty() && media.is_empty() {
-        return Err(say::rejected(FaultClass::Request, "empty", "nothing of it can go by SMS"));
+        return Err(say::rejected(
+            FaultClass::Request,
+            "empty",
+            "nothing of it can go by SMS",
+        ));
     }
     check_length(gsm7::cost(&text), config.segments_max)?;
     let sender = sender(dispatch, config);
-    let from = if sender.starts_with("MG") { "MessagingServiceSid" } else { "From" };
+    let from = if sender.starts_with("MG") {
+        "MessagingServiceSid"
+    } else {
+        "From"
+    };
     let mut fields = vec![
         ("To", dispatch.hop.address.expose().clone()),
         (from, sender),
@@ -47,7 +55,12 @@ pub fn encode(
         let seconds = (dispatch.hop.ttl_ms / 1000).clamp(1, VALIDITY_S_MAX);
         fields.push(("ValidityPeriod", seconds.to_string()));
     }
-    fields.extend(media.into_iter().take(MEDIA_MAX).map(|url| ("MediaUrl", url)));
+    fields.extend(
+        media
+            .into_iter()
+            .take(MEDIA_MAX)
+            .map(|url| ("MediaUrl", url)),
+    );
     Ok(fields)
 }
 
@@ -55,7 +68,11 @@ pub fn encode(
 #[must_use]
 pub fn body(adapted: &Adapted, config: &SmsConfig) -> String {
     let text = adapted.text.trim();
-    if config.simplify { gsm7::simplify(text) } else { text.into() }
+    if config.simplify {
+        gsm7::simplify(text)
+    } else {
+        text.into()
+    }
 }
 
 /// Where the provider posts what became of an attempt.
@@ -73,9 +90,9 @@ pub fn callback(public_url: &str, key: AttemptKey) -> String {
 }
 
 /// The files that can go as MMS.
-pub(super) fn media_sources(adapted: &Adapted) -> Vec<&crate::adapt::MediaRef> {
-    let media = |attachment| match attachment {
-        &Attachment::Media(ref media) => Some(media),
+pub(super) fn media_sources<'a>(adapted: &'a Adapted) -> Vec<&'a MediaRef> {
+    let media = |attachment: &'a Attachment| match attachment {
+        Attachment::Media(media) => Some(media),
         // Stands in the text already.
         Attachment::Card { .. } => None,
     };

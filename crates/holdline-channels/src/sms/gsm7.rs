@@ -29,11 +29,24 @@ pub fn cost(text: &str) -> Cost {
     let widths: Option<Vec<usize>> = text.chars().map(septets).collect();
     let (alphabet, widths, single, part) = match widths {
         Some(widths) => (Alphabet::Gsm7, widths, 160, 153),
-        None => (Alphabet::Ucs2, text.chars().map(char::len_utf16).collect(), 70, 67),
+        None => (
+            Alphabet::Ucs2,
+            text.chars().map(char::len_utf16).collect(),
+            70,
+            67,
+        ),
     };
     let units = widths.iter().sum();
-    let segments = if units <= single { 1 } else { parts(&widths, part) };
-    Cost { alphabet, units, segments }
+    let segments = if units <= single {
+        1
+    } else {
+        parts(&widths, part)
+    };
+    Cost {
+        alphabet,
+        units,
+        segments,
+    }
 }
 
 /// The text with typographic characters as plain ones, where the alphabet has no place for them.
@@ -93,7 +106,15 @@ mod tests {
     use Alphabet::{Gsm7, Ucs2};
 
     fn check(text: &str, alphabet: Alphabet, units: usize, segments: usize) {
-        assert_eq!(cost(text), Cost { alphabet, units, segments }, "{text}");
+        assert_eq!(
+            cost(text),
+            Cost {
+                alphabet,
+                units,
+                segments
+            },
+            "{text}"
+        );
     }
 
     #[test]
@@ -129,7 +150,10 @@ mod tests {
 
     #[test]
     fn typographic_characters_become_plain_and_others_stay() {
-        assert_eq!(simplify("\u{201c}Don\u{2019}t\u{201d}\u{a0}\u{2014} ok\u{2026}"), "\"Don't\" - ok...");
+        assert_eq!(
+            simplify("\u{201c}Don\u{2019}t\u{201d}\u{a0}\u{2014} ok\u{2026}"),
+            "\"Don't\" - ok..."
+        );
         assert_eq!(simplify("é ж 😀 €"), "é ж 😀 €");
     }
 }

@@ -31,7 +31,9 @@ pub fn read(raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
     }
     let form = read_form(body);
     let Some(sid) = field(&form, "MessageSid").or(field(&form, "SmsSid")) else {
-        return Err(malformed("the call names no message: MessageSid is missing"));
+        return Err(malformed(
+            "the call names no message: MessageSid is missing",
+        ));
     };
     let status = field(&form, "MessageStatus").or(field(&form, "SmsStatus"));
     let named = field(&form, "MessageStatus").is_some();
@@ -60,7 +62,10 @@ fn receipt(raw: &RawInbound, form: &Form, sid: &str, status: &str) -> Option<Inb
 fn key_of(query: &str) -> Option<AttemptKey> {
     let query = read_form(query.trim_start_matches('?').as_bytes());
     let (message, number) = parse_opaque(field(&query, KEY_FIELD)?)?;
-    Some(AttemptKey { message: MessageId(message), number })
+    Some(AttemptKey {
+        message: MessageId(message),
+        number,
+    })
 }
 
 fn messages(raw: &RawInbound, form: &Form, sid: &str) -> Result<Vec<InboundItem>, HookRefusal> {
@@ -84,9 +89,15 @@ fn messages(raw: &RawInbound, form: &Form, sid: &str) -> Result<Vec<InboundItem>
     let files: Vec<_> = (0..MEDIA_MAX).map_while(|at| file(form, at)).collect();
     if files.is_empty() {
         let payload = json!({"type": "text", "text": {"body": text.unwrap_or_default()}});
-        return Ok(vec![item(InboundMessage { payload: bytes(&payload), ..base })]);
+        return Ok(vec![item(InboundMessage {
+            payload: bytes(&payload),
+            ..base
+        })]);
     }
-    let made = files.into_iter().enumerate().map(|(at, media)| with_file(&base, at, media));
+    let made = files
+        .into_iter()
+        .enumerate()
+        .map(|(at, media)| with_file(&base, at, media));
     Ok(made.map(item).collect())
 }
 

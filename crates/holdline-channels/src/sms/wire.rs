@@ -28,13 +28,18 @@ pub struct Answer {
 #[must_use]
 pub fn read_form(body: &[u8]) -> Vec<(String, String)> {
     let pairs = form_urlencoded::parse(body).take(FIELDS_MAX);
-    pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    pairs
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
 }
 
 /// The first field of a name, unless it is empty.
 #[must_use]
 pub fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let value = form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let value = form
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str());
     value.filter(|value| !value.is_empty())
 }
 
@@ -48,10 +53,11 @@ pub fn sign(secret: &[u8], url: &str, form: &[(String, String)]) -> String {
 /// proxies and the provider differ.
 #[must_use]
 pub fn verify(secret: &[u8], url: &str, form: &[(String, String)], signature: &str) -> bool {
-    let Ok(tag) = STANDARD.decode(signature.trim()) else { return false };
+    let Ok(tag) = STANDARD.decode(signature.trim()) else {
+        return false;
+    };
     let key = key(secret);
-    let fits =
-        |url: &str| hmac::verify(&key, signed_text(url, form).as_bytes(), &tag).is_ok();
+    let fits = |url: &str| hmac::verify(&key, signed_text(url, form).as_bytes(), &tag).is_ok();
     fits(url) || other_spelling(url).is_some_and(|url| fits(&url))
 }
 
@@ -63,7 +69,9 @@ fn signed_text(url: &str, form: &[(String, String)]) -> String {
     let mut fields: Vec<_> = form.iter().collect();
     fields.sort();
     fields.dedup();
-    fields.iter().fold(url.to_owned(), |text, (name, value)| text + name + value)
+    fields
+        .iter()
+        .fold(url.to_owned(), |text, (name, value)| text + name + value)
 }
 
 /// The address with its standard port if it has none, and without if it has.
@@ -82,6 +90,11 @@ fn other_spelling(url: &str) -> Option<String> {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Answer({:?}, {:?})", self.sid, self.code.or(self.error_code))
+        write!(
+            f,
+            "Answer({:?}, {:?})",
+            self.sid,
+            self.code.or(self.error_code)
+        )
     }
 }

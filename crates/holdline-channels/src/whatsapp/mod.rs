@@ -2,6 +2,7 @@
 //! Pure but for `client`: nothing else here opens a socket or reads a clock.
 
 pub mod classify;
+pub mod client;
 pub mod definition;
 pub mod encode;
 pub mod errors;
@@ -13,6 +14,7 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use client::{GraphClient, WhatsappChannel, WhatsappConfig, WhatsappSender};
 pub use definition::TemplateBody;
 pub use updates::{
     Chosen, Event, InboundMessage, StatusReceipt, StatusWord, TemplateStatus, Update,

@@ -3,8 +3,16 @@
 //! The words are those of the CTIA Messaging Principles and Best Practices (opt-out section) and
 //! of the carriers' advanced opt-out lists.
 
-const STOP: [&str; 8] =
-    ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke"];
+const STOP: [&str; 8] = [
+    "stop",
+    "stopall",
+    "unsubscribe",
+    "cancel",
+    "end",
+    "quit",
+    "optout",
+    "revoke",
+];
 const START: [&str; 3] = ["start", "unstop", "yes"];
 const HELP: [&str; 2] = ["help", "info"];
 

@@ -13,9 +13,9 @@
 //!
 //! Counts in a window, as in linkerd's and resilience4j's breakers; no statistics are claimed.
 
+use super::Detector;
 use super::signal::{Evidence, Signal};
 use super::verdict::{Health, Verdict};
-use super::Detector;
 use crate::Timestamp;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -200,8 +200,18 @@ impl Rule {
             self.relapses = 0;
             self.next_probe = Timestamp::MAX;
         }
-        let onset = self.sample.iter().find(|(_, failed)| *failed).map(|(at, _)| *at);
-        Some(Verdict { from, to, at, reason, onset })
+        let onset = self
+            .sample
+            .iter()
+            .find(|(_, failed)| *failed)
+            .map(|(at, _)| *at);
+        Some(Verdict {
+            from,
+            to,
+            at,
+            reason,
+            onset,
+        })
     }
 
     fn schedule_probe(&mut self, now: Timestamp) {
@@ -218,7 +228,11 @@ impl Rule {
     }
 
     fn count(&mut self, now: Timestamp) -> (usize, usize) {
-        while self.sample.front().is_some_and(|(at, _)| now.since_ms(*at) > self.config.window_ms) {
+        while self
+            .sample
+            .front()
+            .is_some_and(|(at, _)| now.since_ms(*at) > self.config.window_ms)
+        {
             self.sample.pop_front();
         }
         let failed = self.sample.iter().filter(|(_, failed)| *failed).count();

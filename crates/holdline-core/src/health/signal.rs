@@ -28,10 +28,16 @@ impl Evidence {
     /// What an outcome says about the provider; `None` where it says nothing.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Option<Self> {
-        let Some(fault) = outcome.fault() else { return Some(Self::Works) };
+        let Some(fault) = outcome.fault() else {
+            return Some(Self::Works);
+        };
         match fault.class {
-            FaultClass::Platform => Some(Self::Fails { code: fault.code.to_string() }),
-            FaultClass::Account => Some(Self::AccountRefused { code: fault.code.to_string() }),
+            FaultClass::Platform => Some(Self::Fails {
+                code: fault.code.to_string(),
+            }),
+            FaultClass::Account => Some(Self::AccountRefused {
+                code: fault.code.to_string(),
+            }),
             FaultClass::Request
             | FaultClass::Recipient
             | FaultClass::Engagement
@@ -53,8 +59,14 @@ mod tests {
 
     #[test]
     fn only_platform_faults_speak_against_the_provider() {
-        check(FaultClass::Platform, Some(Evidence::Fails { code: "7".into() }));
-        check(FaultClass::Account, Some(Evidence::AccountRefused { code: "7".into() }));
+        check(
+            FaultClass::Platform,
+            Some(Evidence::Fails { code: "7".into() }),
+        );
+        check(
+            FaultClass::Account,
+            Some(Evidence::AccountRefused { code: "7".into() }),
+        );
         check(FaultClass::Throttled, None);
         check(FaultClass::Recipient, Some(Evidence::Works));
         check(FaultClass::Request, Some(Evidence::Works));

@@ -64,7 +64,11 @@ impl ClassSet {
 
     #[must_use]
     pub fn of(classes: &[FaultClass]) -> Self {
-        Self(classes.iter().fold(0, |bits, class| bits | 1 << *class as u8))
+        Self(
+            classes
+                .iter()
+                .fold(0, |bits, class| bits | 1 << *class as u8),
+        )
     }
 
     #[must_use]
@@ -73,7 +77,9 @@ impl ClassSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = FaultClass> {
-        FaultClass::ALL.into_iter().filter(move |class| self.has(*class))
+        FaultClass::ALL
+            .into_iter()
+            .filter(move |class| self.has(*class))
     }
 }
 

@@ -15,8 +15,13 @@ pub enum Progress {
 }
 
 impl Progress {
-    pub const ALL: [Self; 5] =
-        [Self::None, Self::Accepted, Self::Sent, Self::Delivered, Self::Read];
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Accepted,
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -31,7 +36,9 @@ impl Progress {
 
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|progress| progress.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|progress| progress.name() == name)
     }
 
     #[must_use]

@@ -32,7 +32,9 @@ impl Priority {
 
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|priority| priority.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|priority| priority.name() == name)
     }
 
     /// The rule that holds unless the caller names another.

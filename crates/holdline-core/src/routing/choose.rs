@@ -39,7 +39,15 @@ pub fn choose(
         match judge(delivery, index, now, policy, routes.view(hop.route)) {
             Judgement::Go => return (Choice::Take(index), passed),
             Judgement::Queue => return (Choice::Queue(index), passed),
-            Judgement::Stay(until) => return (Choice::Hold { until, all_down: false }, passed),
+            Judgement::Stay(until) => {
+                return (
+                    Choice::Hold {
+                        until,
+                        all_down: false,
+                    },
+                    passed,
+                );
+            }
             Judgement::Pass { cause, usable } => {
                 if usable && fallback.is_none() {
                     fallback = Some(index);
@@ -50,9 +58,13 @@ pub fn choose(
     }
     match fallback {
         Some(index) => (Choice::Queue(index), None),
-        None if any_left => {
-            (Choice::Hold { until: delivery.terms.expires_at, all_down: true }, passed)
-        }
+        None if any_left => (
+            Choice::Hold {
+                until: delivery.terms.expires_at,
+                all_down: true,
+            },
+            passed,
+        ),
         None => (Choice::Exhausted, passed),
     }
 }
@@ -62,7 +74,10 @@ enum Judgement {
     Queue,
     Stay(Timestamp),
     /// Look at the next hop; `usable` if this one will do when no other is better.
-    Pass { cause: Cause, usable: bool },
+    Pass {
+        cause: Cause,
+        usable: bool,
+    },
 }
 
 fn judge(
@@ -73,34 +88,51 @@ fn judge(
     view: RouteView,
 ) -> Judgement {
     match view.health {
-        Health::Up if view.ramping && !view.room => {
-            Judgement::Pass { cause: Cause::RouteRecovering, usable: true }
-        }
+        Health::Up if view.ramping && !view.room => Judgement::Pass {
+            cause: Cause::RouteRecovering,
+            usable: true,
+        },
         Health::Up => open(view),
         Health::Suspect | Health::Degraded => {
             if out_of_patience(delivery, index, now, policy) {
-                Judgement::Pass { cause: Cause::OutOfPatience, usable: true }
+                Judgement::Pass {
+                    cause: Cause::OutOfPatience,
+                    usable: true,
+                }
             } else {
                 open(view)
             }
         }
         Health::Recovering if view.room => Judgement::Go,
-        Health::Recovering => Judgement::Pass { cause: Cause::RouteRecovering, usable: true },
+        Health::Recovering => Judgement::Pass {
+            cause: Cause::RouteRecovering,
+            usable: true,
+        },
         Health::Down => {
             let until = view.since.plus_ms(policy.bulk_hold_ms);
             if delivery.terms.priority == Priority::Bulk && now < until {
                 Judgement::Stay(until)
             } else {
-                Judgement::Pass { cause: Cause::RouteDown, usable: false }
+                Judgement::Pass {
+                    cause: Cause::RouteDown,
+                    usable: false,
+                }
             }
         }
-        Health::AccountFault => Judgement::Pass { cause: Cause::AccountFault, usable: false },
+        Health::AccountFault => Judgement::Pass {
+            cause: Cause::AccountFault,
+            usable: false,
+        },
         Health::SelfImpaired => Judgement::Stay(delivery.terms.expires_at),
     }
 }
 
 fn open(view: RouteView) -> Judgement {
-    if view.room { Judgement::Go } else { Judgement::Queue }
+    if view.room {
+        Judgement::Go
+    } else {
+        Judgement::Queue
+    }
 }
 
 /// Only a delivery that has been trying this hop can run out of patience with it.

@@ -169,7 +169,9 @@ impl Gate {
     }
 
     fn ramped(&self, now: Timestamp) -> f64 {
-        let Some(since) = self.ramp_since else { return self.config.rate_per_s };
+        let Some(since) = self.ramp_since else {
+            return self.config.rate_per_s;
+        };
         let doublings = now.since_ms(since) as f64 / self.config.ramp_doubling_ms.max(1) as f64;
         let rate = self.config.trickle_per_s * libm::exp2(doublings.min(40.0));
         if rate >= self.config.rate_per_s * self.config.ramp_share {
@@ -222,7 +224,10 @@ mod tests {
         let early = sent_in(&mut gate, 0, 10_000);
         let later = sent_in(&mut gate, 30_000, 40_000);
         let full = sent_in(&mut gate, 90_000, 100_000);
-        assert!(early < 20 && later > 80 && later < 200 && full > 780, "{early} {later} {full}");
+        assert!(
+            early < 20 && later > 80 && later < 200 && full > 780,
+            "{early} {later} {full}"
+        );
     }
 
     #[test]

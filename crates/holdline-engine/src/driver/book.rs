@@ -33,7 +33,16 @@ impl Entry {
         sender: Arc<str>,
     ) -> Self {
         let wake = Timestamp::MAX;
-        Self { delivery, contact, app, sender, record: None, wake, lane: None, ordered: true }
+        Self {
+            delivery,
+            contact,
+            app,
+            sender,
+            record: None,
+            wake,
+            lane: None,
+            ordered: true,
+        }
     }
 }
 
@@ -92,7 +101,9 @@ impl Book {
         policy: &Policy,
         routes: &mut RouteTable,
     ) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         let state = entry.delivery.state;
         let waits_now = matches!(state, State::Waiting { due } if due <= now);
         let wake = if waits_now {
@@ -132,7 +143,9 @@ impl Book {
     /// The next that is due and may go: not behind an earlier message of the same person.
     pub(crate) fn next_ready(&mut self, now: Timestamp) -> Option<MessageId> {
         while let Some(id) = self.ready.pop_front() {
-            let Some(entry) = self.entries.get(&id) else { continue };
+            let Some(entry) = self.entries.get(&id) else {
+                continue;
+            };
             let due = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
             if due && entry.lane.is_none() && self.is_first(entry) {
                 return Some(id);
@@ -142,7 +155,9 @@ impl Book {
     }
 
     pub(crate) fn enter_lane(&mut self, id: MessageId, ix: RouteIx, routes: &mut RouteTable) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         leave_lane(entry, routes);
         entry.lane = Some(ix);
         routes.get_mut(ix).waiting += 1;
@@ -158,7 +173,9 @@ impl Book {
         let lane = self.lanes.get_mut(usize::from(ix.0))?;
         for queue in lane {
             while let Some(id) = queue.pop_front() {
-                let Some(entry) = self.entries.get_mut(&id) else { continue };
+                let Some(entry) = self.entries.get_mut(&id) else {
+                    continue;
+                };
                 if entry.lane == Some(ix) {
                     leave_lane(entry, routes);
                     return Some(id);
@@ -183,7 +200,9 @@ impl Book {
 
     /// A route's health changed: what waits looks around again.
     pub(crate) fn nudge(&mut self, id: MessageId, now: Timestamp, routes: &mut RouteTable) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         if matches!(entry.delivery.state, State::Waiting { .. }) && entry.delivery.nudge(now) {
             leave_lane(entry, routes);
             self.ready.push_back(id);
@@ -222,13 +241,17 @@ impl Book {
     }
 
     fn leave_order(&mut self, id: MessageId) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         if !entry.ordered {
             return;
         }
         entry.ordered = false;
         let key = (entry.contact, entry.delivery.terms.priority);
-        let Some(queue) = self.order.get_mut(&key) else { return };
+        let Some(queue) = self.order.get_mut(&key) else {
+            return;
+        };
         queue.retain(|other| *other != id);
         match queue.front() {
             Some(next) => self.ready.push_back(*next),

@@ -38,7 +38,9 @@ impl Driver {
     pub(super) fn arrange(&mut self, turn: &mut Turn) {
         while let Some(id) = self.book.next_ready(turn.now) {
             let choice = {
-                let Some(entry) = self.book.get(id) else { continue };
+                let Some(entry) = self.book.get(id) else {
+                    continue;
+                };
                 let seen = self.routes.seen_at(turn.now);
                 choose(&entry.delivery, turn.now, &self.shared.config.policy, &seen).0
             };
@@ -48,7 +50,9 @@ impl Driver {
                     self.book.enter_lane(id, ix, &mut self.routes);
                 }
                 Choice::Hold { .. } | Choice::Exhausted => {
-                    self.step(id, turn, Extra::default(), |machine, c| machine.handle_due(c));
+                    self.step(id, turn, Extra::default(), |machine, c| {
+                        machine.handle_due(c)
+                    });
                 }
             }
         }
@@ -62,8 +66,13 @@ impl Driver {
         for ix in self.routes.indices() {
             self.find_tester(ix, turn.now);
             while turn.sends.len() < TURN_SENDS_MAX && self.routes.get(ix).has_room(turn.now) {
-                let Some(id) = self.book.pop_lane(ix, &mut self.routes) else { break };
-                let extra = Extra { open: Some(ix), ..Extra::default() };
+                let Some(id) = self.book.pop_lane(ix, &mut self.routes) else {
+                    break;
+                };
+                let extra = Extra {
+                    open: Some(ix),
+                    ..Extra::default()
+                };
                 self.step(id, turn, extra, |machine, c| machine.handle_due(c));
             }
         }
@@ -88,7 +97,9 @@ impl Driver {
     /// Hands a committed attempt to the performers of its route.
     pub(super) fn hand_out(&mut self, ix: RouteIx, work: Work) -> Result<(), Work> {
         match self.work.get(usize::from(ix.0)) {
-            Some(Some(queue)) => queue.try_send(work).map_err(mpsc::error::TrySendError::into_inner),
+            Some(Some(queue)) => queue
+                .try_send(work)
+                .map_err(mpsc::error::TrySendError::into_inner),
             Some(None) | None => Err(work),
         }
     }
@@ -116,5 +127,7 @@ impl Driver {
 
 /// The plan has this route, not given up, before the hop the delivery is at or at it.
 fn prefers(delivery: &holdline_core::message::Delivery, ix: RouteIx) -> bool {
-    (0_u8..).zip(delivery.hops.iter()).any(|(at, hop)| hop.route == ix && !delivery.is_spent(at))
+    (0_u8..)
+        .zip(delivery.hops.iter())
+        .any(|(at, hop)| hop.route == ix && !delivery.is_spent(at))
 }

@@ -16,10 +16,22 @@ pub(crate) enum Event {
     Accept(Box<AcceptEvent>),
     Outcome(Box<OutcomeEvent>),
     /// A webhook that has been read: its receipts, and what is committed with them.
-    Receipts { receipts: Vec<ReceiptEvent>, ops: Vec<Op> },
-    Cancel { id: MessageId, reply: oneshot::Sender<Result<(), Refusal>> },
-    RetryNow { id: MessageId, reply: oneshot::Sender<Result<(), Refusal>> },
-    Probed { route: RouteIx, outcome: Outcome },
+    Receipts {
+        receipts: Vec<ReceiptEvent>,
+        ops: Vec<Op>,
+    },
+    Cancel {
+        id: MessageId,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    RetryNow {
+        id: MessageId,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Probed {
+        route: RouteIx,
+        outcome: Outcome,
+    },
 }
 
 pub(crate) struct AcceptEvent {

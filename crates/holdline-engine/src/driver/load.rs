@@ -55,7 +55,8 @@ impl Driver {
         let machine = machine_of(&message, Some(delivery), &mut self.routes, now);
         let app = self.shared.word(&message.app);
         let sender = self.shared.word(&message.sender);
-        self.book.insert(Entry::new(machine, message.contact, app, sender));
+        self.book
+            .insert(Entry::new(machine, message.contact, app, sender));
         if !ended {
             self.settle(message.id, now);
         }
@@ -72,7 +73,10 @@ impl Driver {
             self.shared.store.commit(turn.groups.into()).await?;
         }
         if !crashed.is_empty() {
-            tracing::warn!(attempts = crashed.len(), "attempts were in flight: outcome unknown");
+            tracing::warn!(
+                attempts = crashed.len(),
+                "attempts were in flight: outcome unknown"
+            );
         }
         Ok(())
     }

@@ -48,7 +48,9 @@ pub struct Driver {
 
 impl std::fmt::Debug for Driver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Driver").field("open", &self.book.len()).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("open", &self.book.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,8 +72,13 @@ impl Driver {
         let saved = shared.store.routes().await?;
         let outages = shared.store.outages(crate::ports::store::PAGE_MAX).await?;
         let routes = RouteTable::new(&shared.config.routes, &saved, outages, now);
-        let mut driver =
-            Self { shared, mailbox, routes, book: Book::default(), work: Vec::new() };
+        let mut driver = Self {
+            shared,
+            mailbox,
+            routes,
+            book: Book::default(),
+            work: Vec::new(),
+        };
         let workers = driver.open_work();
         driver.load(now).await?;
         driver.publish(now);
@@ -134,13 +141,23 @@ impl Driver {
             }
             Event::Cancel { id, reply } => {
                 let known = self.book.get(id).is_some();
-                self.step(id, turn, Extra::default(), |machine, c| machine.handle_cancel(c));
-                let _ = reply.send(if known { Ok(()) } else { Err(Refusal::AlreadyEnded) });
+                self.step(id, turn, Extra::default(), |machine, c| {
+                    machine.handle_cancel(c)
+                });
+                let _ = reply.send(if known {
+                    Ok(())
+                } else {
+                    Err(Refusal::AlreadyEnded)
+                });
             }
             Event::RetryNow { id, reply } => {
                 let known = self.book.get(id).is_some();
                 self.book.nudge(id, turn.now, &mut self.routes);
-                let _ = reply.send(if known { Ok(()) } else { Err(Refusal::AlreadyEnded) });
+                let _ = reply.send(if known {
+                    Ok(())
+                } else {
+                    Err(Refusal::AlreadyEnded)
+                });
             }
             Event::Probed { route, outcome } => {
                 self.routes.get_mut(route).probing = false;
@@ -150,12 +167,20 @@ impl Driver {
     }
 
     fn accept(&mut self, event: AcceptEvent, turn: &mut Turn) {
-        let AcceptEvent { accept, before, answer, reply } = event;
+        let AcceptEvent {
+            accept,
+            before,
+            answer,
+            reply,
+        } = event;
         let record = Arc::new(accept.message.clone());
         let id = record.id;
         if self.shared.stop.is_stopped() {
             let why = String::from("the server is stopping");
-            let _ = reply.send(Err(Refusal::Unavailable { retry_after_s: 5, why }));
+            let _ = reply.send(Err(Refusal::Unavailable {
+                retry_after_s: 5,
+                why,
+            }));
             return;
         }
         let delivery = self.machine_of(&record, None, turn.now);
@@ -170,14 +195,29 @@ impl Driver {
         entry.record = Some(record);
         self.book.insert(entry);
         self.settle(id, turn.now);
-        turn.pending.push(Pending { id, group, answer, reply });
+        turn.pending.push(Pending {
+            id,
+            group,
+            answer,
+            reply,
+        });
     }
 
     async fn outcome(&mut self, event: OutcomeEvent, turn: &mut Turn) {
-        let OutcomeEvent { key, route, outcome, .. } = &event;
+        let OutcomeEvent {
+            key,
+            route,
+            outcome,
+            ..
+        } = &event;
         self.routes.get(*route).release();
         self.signal(*route, outcome, false, turn);
-        if let Outcome::Throttled { until, scope: ThrottleScope::Route, .. } = outcome {
+        if let Outcome::Throttled {
+            until,
+            scope: ThrottleScope::Route,
+            ..
+        } = outcome
+        {
             let until = until.unwrap_or(turn.now.plus_ms(1_000));
             self.routes.get(*route).block_until(until);
         }
@@ -187,11 +227,18 @@ impl Driver {
             return;
         }
         let ended = save::attempt_end(*key, outcome, turn.now);
-        let mut extra = Extra { ended: Some(ended), ..Extra::default() };
+        let mut extra = Extra {
+            ended: Some(ended),
+            ..Extra::default()
+        };
         if let Some(fault) = outcome.fault() {
-            extra.ops.extend(self.unreachable_note(&event, fault, turn.now));
+            extra
+                .ops
+                .extend(self.unreachable_note(&event, fault, turn.now));
         }
-        self.step(id, turn, extra, |machine, c| machine.handle_outcome(key.number, outcome, c));
+        self.step(id, turn, extra, |machine, c| {
+            machine.handle_outcome(key.number, outcome, c)
+        });
         if !open {
             self.book.remove(id, &mut self.routes);
         }
@@ -206,8 +253,13 @@ impl Driver {
         if !known && !self.load_ended(id, turn.now).await {
             return;
         }
-        let extra = Extra { receipts: vec![event.record], ..Extra::default() };
-        self.step(id, turn, extra, |machine, c| machine.handle_receipt(&event.receipt, c));
+        let extra = Extra {
+            receipts: vec![event.record],
+            ..Extra::default()
+        };
+        self.step(id, turn, extra, |machine, c| {
+            machine.handle_receipt(&event.receipt, c)
+        });
         if !known {
             self.book.remove(id, &mut self.routes);
         }
@@ -215,8 +267,13 @@ impl Driver {
 
     /// A refusal that came late speaks about the route and the address like an early one.
     async fn failed_receipt(&mut self, event: &ReceiptEvent, fault: Fault, turn: &mut Turn) {
-        let Ok(Some(stored)) = self.shared.store.message(event.key.message).await else { return };
-        let attempt = stored.delivery.attempts.get(usize::from(event.key.number).saturating_sub(1));
+        let Ok(Some(stored)) = self.shared.store.message(event.key.message).await else {
+            return;
+        };
+        let attempt = stored
+            .delivery
+            .attempts
+            .get(usize::from(event.key.number).saturating_sub(1));
         let Some(hop) = attempt.and_then(|a| stored.message.plan.get(usize::from(a.hop))) else {
             return;
         };
@@ -226,7 +283,13 @@ impl Driver {
             self.signal(route, &outcome, false, turn);
         }
         let (channel, address) = (hop.channel, hop.address.clone());
-        let told = OutcomeEvent { key: event.key, route, outcome, channel, address };
+        let told = OutcomeEvent {
+            key: event.key,
+            route,
+            outcome,
+            channel,
+            address,
+        };
         if let Some(op) = self.unreachable_note_for(&told, &fault, stored.message.contact, turn.now)
         {
             turn.push_alone(vec![op]);
@@ -234,8 +297,14 @@ impl Driver {
     }
 
     fn signal(&mut self, ix: RouteIx, outcome: &Outcome, probe: bool, turn: &mut Turn) {
-        let Some(evidence) = Evidence::of(outcome) else { return };
-        let signal = Signal { at: turn.now, probe, evidence };
+        let Some(evidence) = Evidence::of(outcome) else {
+            return;
+        };
+        let signal = Signal {
+            at: turn.now,
+            probe,
+            evidence,
+        };
         if let Some(verdict) = self.routes.observe(ix, &signal) {
             self.take_verdict(ix, &verdict, turn);
         }
@@ -249,7 +318,9 @@ impl Driver {
             }
         }
         for _ in 0..TURN_TIMERS_MAX {
-            let Some(id) = self.book.pop_timer(turn.now) else { break };
+            let Some(id) = self.book.pop_timer(turn.now) else {
+                break;
+            };
             self.step(id, turn, Extra::default(), |machine, c| {
                 let waits = matches!(machine.state, State::Waiting { .. });
                 if waits && c.now < machine.terms.expires_at {
@@ -262,7 +333,8 @@ impl Driver {
     }
 
     fn settle(&mut self, id: MessageId, now: Timestamp) {
-        self.book.settle(id, now, &self.shared.config.policy, &mut self.routes);
+        self.book
+            .settle(id, now, &self.shared.config.policy, &mut self.routes);
     }
 
     fn machine_of(
@@ -281,14 +353,19 @@ impl Driver {
     }
 
     fn in_flight(&self) -> u32 {
-        self.routes.indices().map(|ix| self.routes.status(ix, None).in_flight).sum()
+        self.routes
+            .indices()
+            .map(|ix| self.routes.status(ix, None).in_flight)
+            .sum()
     }
 
     /// Shows routes and totals to whoever asks.
     fn publish(&self, now: Timestamp) {
-        let routes = self.routes.indices().filter(|ix| self.routes.get(*ix).configured).map(|ix| {
-            self.routes.status(ix, self.book.oldest_in_lane(ix))
-        });
+        let routes = self
+            .routes
+            .indices()
+            .filter(|ix| self.routes.get(*ix).configured)
+            .map(|ix| self.routes.status(ix, self.book.oldest_in_lane(ix)));
         self.shared.publish(routes.collect(), self.book.len(), now);
         if self.shared.wants_totals(now) {
             self.shared.publish_totals(self.totals());

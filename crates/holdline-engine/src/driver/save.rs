@@ -41,11 +41,20 @@ impl Driver {
 
     fn answer(&mut self, turn: &mut Turn, results: &[GroupResult]) {
         for pending in std::mem::take(&mut turn.pending) {
-            let Pending { id, group, answer, reply } = pending;
+            let Pending {
+                id,
+                group,
+                answer,
+                reply,
+            } = pending;
             match results.get(group).cloned().unwrap_or(Ok(())) {
                 Ok(()) => {
                     self.shared.counts.accepted();
-                    let _ = reply.send(Ok(Accepted { id, answer, repeat: false }));
+                    let _ = reply.send(Ok(Accepted {
+                        id,
+                        answer,
+                        repeat: false,
+                    }));
                 }
                 Err(conflict) => {
                     self.undo(id, &mut turn.sends);
@@ -106,13 +115,22 @@ impl Driver {
         let mut records = self.records_of(&sends).await;
         for Planned { id, number, hop } in sends {
             let ix = self.route_of_planned(id, hop, records.get(&id));
-            let key = AttemptKey { message: id, number };
+            let key = AttemptKey {
+                message: id,
+                number,
+            };
             let Some(record) = records.get_mut(&id).map(|record| Arc::clone(record)) else {
                 self.not_performed(key, ix, "store_read").await;
                 continue;
             };
-            let Some(planned) = record.plan.get(usize::from(hop)).cloned() else { continue };
-            let dispatch = Box::new(Dispatch { key, message: record, hop: planned });
+            let Some(planned) = record.plan.get(usize::from(hop)).cloned() else {
+                continue;
+            };
+            let dispatch = Box::new(Dispatch {
+                key,
+                message: record,
+                hop: planned,
+            });
             if self.hand_out(ix, Work::Send(dispatch)).is_err() {
                 self.not_performed(key, ix, "no_performer").await;
             }
@@ -147,7 +165,11 @@ impl Driver {
         if !missing.is_empty() {
             match self.shared.store.messages(&missing).await {
                 Ok(found) => {
-                    records.extend(found.into_iter().map(|record| (record.id, Arc::new(record))));
+                    records.extend(
+                        found
+                            .into_iter()
+                            .map(|record| (record.id, Arc::new(record))),
+                    );
                 }
                 Err(error) => tracing::error!(%error, "bodies could not be read"),
             }
@@ -162,12 +184,25 @@ impl Driver {
         route: holdline_core::routing::RouteIx,
         code: &str,
     ) {
-        let fault = Fault::new(FaultClass::Throttled, code, "the attempt could not be performed");
-        let outcome =
-            Outcome::Throttled { fault, scope: ThrottleScope::Recipient, until: None };
+        let fault = Fault::new(
+            FaultClass::Throttled,
+            code,
+            "the attempt could not be performed",
+        );
+        let outcome = Outcome::Throttled {
+            fault,
+            scope: ThrottleScope::Recipient,
+            until: None,
+        };
         let channel = self.routes.get(route).channel;
         let address = Redacted::new(String::new());
-        let event = OutcomeEvent { key, route, outcome, channel, address };
+        let event = OutcomeEvent {
+            key,
+            route,
+            outcome,
+            channel,
+            address,
+        };
         let mut turn = Turn::new(self.shared.clock.now());
         Box::pin(self.handle(Event::Outcome(Box::new(event)), &mut turn)).await;
         if !turn.groups.is_empty() {

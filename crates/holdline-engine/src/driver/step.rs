@@ -4,7 +4,7 @@ use super::Driver;
 use super::event::OutcomeEvent;
 use super::turn::{Planned, Turn};
 use crate::config::UNREACHABLE_MS;
-use crate::ports::ops::{Advance, AddressNote, AttemptEnd, Op};
+use crate::ports::ops::{AddressNote, Advance, AttemptEnd, Op};
 use crate::ports::records::{
     AttemptRecord, DecisionRecord, DeliveryState, Event, EventKind, ReceiptRecord,
 };
@@ -54,7 +54,9 @@ impl Driver {
     }
 
     fn absorb(&mut self, id: MessageId, step: Step, extra: Extra, turn: &mut Turn) {
-        let Some(entry) = self.book.get(id) else { return };
+        let Some(entry) = self.book.get(id) else {
+            return;
+        };
         let quiet = !step.changed && extra.ended.is_none() && extra.receipts.is_empty();
         let mut advance = Advance {
             state: state_of(&entry.delivery),
@@ -85,7 +87,10 @@ impl Driver {
                 }
                 Effect::Duplicate { number } => {
                     self.shared.counts.duplicate();
-                    advance.duplicate = Some(AttemptKey { message: id, number });
+                    advance.duplicate = Some(AttemptKey {
+                        message: id,
+                        number,
+                    });
                 }
             }
         }
@@ -109,7 +114,10 @@ impl Driver {
         route.take();
         turn.sends.push(Planned { id, number, hop });
         AttemptRecord {
-            key: AttemptKey { message: id, number },
+            key: AttemptKey {
+                message: id,
+                number,
+            },
             hop,
             channel: route.channel,
             route: route.name.clone(),
@@ -132,7 +140,15 @@ impl Driver {
 
     fn tell(&self, id: MessageId, progress: Progress, turn: &mut Turn) -> Vec<Op> {
         let channel = self.channel_of_last(id);
-        self.event(id, EventKind::Status { message: id, progress, channel }, turn)
+        self.event(
+            id,
+            EventKind::Status {
+                message: id,
+                progress,
+                channel,
+            },
+            turn,
+        )
     }
 
     fn tell_failed(&self, id: MessageId, fault: &Fault, turn: &mut Turn) -> Vec<Op> {
@@ -146,9 +162,14 @@ impl Driver {
     }
 
     fn event(&self, id: MessageId, kind: EventKind, turn: &mut Turn) -> Vec<Op> {
-        let Some(entry) = self.book.get(id) else { return Vec::new() };
+        let Some(entry) = self.book.get(id) else {
+            return Vec::new();
+        };
         let event = Event { at: turn.now, kind };
-        let ops = self.shared.endpoints.hooks_for(&entry.app, &entry.sender, id.0, &event, turn.now);
+        let ops =
+            self.shared
+                .endpoints
+                .hooks_for(&entry.app, &entry.sender, id.0, &event, turn.now);
         turn.hooks |= !ops.is_empty();
         ops
     }

@@ -74,10 +74,18 @@ impl Turn {
 /// What the caller of a conflicting accept is told.
 pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
     match conflict {
-        Conflict::Idempotency { message, same_body: true, answer } => {
-            Ok(Accepted { id: message, answer, repeat: true })
-        }
-        Conflict::Idempotency { same_body: false, .. } => Err(Refusal::KeyReused),
+        Conflict::Idempotency {
+            message,
+            same_body: true,
+            answer,
+        } => Ok(Accepted {
+            id: message,
+            answer,
+            repeat: true,
+        }),
+        Conflict::Idempotency {
+            same_body: false, ..
+        } => Err(Refusal::KeyReused),
         Conflict::Repeated | Conflict::AddressTaken { .. } => {
             Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())
         }

@@ -64,7 +64,9 @@ impl Driver {
                     && self.route_of(*id, entry.delivery.hop) == ix
             });
             if on_route {
-                self.step(*id, turn, Extra::default(), |machine, c| machine.handle_due(c));
+                self.step(*id, turn, Extra::default(), |machine, c| {
+                    machine.handle_due(c)
+                });
             }
         }
     }

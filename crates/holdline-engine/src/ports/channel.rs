@@ -46,9 +46,15 @@ pub enum InboundItem {
     Receipt(InboundReceipt),
     Message(Box<InboundMessage>),
     /// A management webhook that apps may want, in the provider's own shape.
-    Passed { field: String, waba: String, value: String },
+    Passed {
+        field: String,
+        waba: String,
+        value: String,
+    },
     /// The provider reports a change of templates: sync them.
-    TemplatesChanged { waba: String },
+    TemplatesChanged {
+        waba: String,
+    },
 }
 
 /// The provider's later word about an attempt.
@@ -134,9 +140,5 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     }
 
     /// Fetches a remote file that [`InboundMedia`] named, at most `size_max` bytes.
-    async fn fetch(
-        &self,
-        remote: &str,
-        size_max: u64,
-    ) -> Result<(String, Bytes), String>;
+    async fn fetch(&self, remote: &str, size_max: u64) -> Result<(String, Bytes), String>;
 }

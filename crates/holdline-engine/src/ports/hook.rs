@@ -1,9 +1,9 @@
 //! Calls in (as channels verify them) and calls out (events posted to apps).
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use super::records::{EndpointRecord, HookRecord};
 use super::store::StoreError;
+use async_trait::async_trait;
+use bytes::Bytes;
 use holdline_core::Redacted;
 
 /// A call to one of our hooks, as it came.
@@ -19,7 +19,10 @@ pub struct HookRequest {
 impl HookRequest {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

@@ -16,4 +16,5 @@ pub use clock::{Clock, Ids};
 pub use hook::{Hook, HookOutcome, HookRequest, Rendered, Renderer};
 pub use library::Library;
 pub use ops::{Conflict, Group, Op};
-pub use store::{Store, StoreError};
+pub use records::*;
+pub use store::{MessageFilter, Store, StoreError};

@@ -33,24 +33,52 @@ pub enum Op {
     /// Conflicts with [`Conflict::Repeated`] when (channel, provider id) is known.
     Inbound(Box<InboundRecord>),
     /// Queues an event for an endpoint.
-    Hook { endpoint: String, subject: u128, event: Event, due_at: Timestamp },
+    Hook {
+        endpoint: String,
+        subject: u128,
+        event: Event,
+        due_at: Timestamp,
+    },
     HookDone(i64),
-    HookRetry { seq: i64, due_at: Timestamp, tries: u32, error: String },
+    HookRetry {
+        seq: i64,
+        due_at: Timestamp,
+        tries: u32,
+        error: String,
+    },
     /// Given up after the last retry; kept with its error.
-    HookDropped { seq: i64, at: Timestamp, error: String },
+    HookDropped {
+        seq: i64,
+        at: Timestamp,
+        error: String,
+    },
     Endpoint(EndpointRecord),
     EndpointDelete(String),
     Media(MediaRecord),
     MediaDelete(String),
     /// The provider knows our media under this id, for this sender, until then.
-    MediaAlias { media: String, sender: String, provider_id: String, until: Timestamp },
+    MediaAlias {
+        media: String,
+        sender: String,
+        provider_id: String,
+        until: Timestamp,
+    },
     /// Replaces all templates of a WABA.
-    Templates { waba: String, templates: Vec<TemplateRecord> },
+    Templates {
+        waba: String,
+        templates: Vec<TemplateRecord>,
+    },
     Token(TokenRecord),
-    TokenRevoke { id: String, at: Timestamp },
+    TokenRevoke {
+        id: String,
+        at: Timestamp,
+    },
     Route(RouteRecord),
     Outage(OutageRecord),
-    Setting { key: String, value: String },
+    Setting {
+        key: String,
+        value: String,
+    },
 }
 
 /// A message to be kept, and how a repeat of the same request is answered.
@@ -112,11 +140,18 @@ pub struct AddressNote {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// The key was used before: by the same request (answer it the same) or by another (409).
-    Idempotency { message: MessageId, same_body: bool, answer: Bytes },
+    Idempotency {
+        message: MessageId,
+        same_body: bool,
+        answer: Bytes,
+    },
     /// The provider's message is known already.
     Repeated,
     /// The address belongs to another person.
-    AddressTaken { channel: ChannelKind, owner: ContactId },
+    AddressTaken {
+        channel: ChannelKind,
+        owner: ContactId,
+    },
 }
 
 /// What became of one group.

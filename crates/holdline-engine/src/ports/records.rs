@@ -6,9 +6,7 @@ use holdline_core::contact::Consent;
 use holdline_core::health::Health;
 use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::delivery::Try;
-use holdline_core::message::{
-    ClassSet, DuplicateRule, Priority, Progress, State, Success,
-};
+use holdline_core::message::{ClassSet, DuplicateRule, Priority, Progress, State, Success};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 
 /// A message as accepted. Never changes.
@@ -278,15 +276,33 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A message got this far.
-    Status { message: MessageId, progress: Progress, channel: ChannelKind },
+    Status {
+        message: MessageId,
+        progress: Progress,
+        channel: ChannelKind,
+    },
     /// A message will not arrive.
-    Failed { message: MessageId, channel: ChannelKind, code: String, detail: String },
+    Failed {
+        message: MessageId,
+        channel: ChannelKind,
+        code: String,
+        detail: String,
+    },
     /// A person wrote.
     Inbound { inbound: InboundId },
     /// A route changed its health (own form only).
-    Health { route: String, from: Health, to: Health, reason: String },
+    Health {
+        route: String,
+        from: Health,
+        to: Health,
+        reason: String,
+    },
     /// A provider's management webhook, passed on in its own shape.
-    Passed { field: String, waba: String, value: String },
+    Passed {
+        field: String,
+        waba: String,
+        value: String,
+    },
 }
 
 /// The last known health of a route.

@@ -148,7 +148,11 @@ impl Hooks {
             return AfterAnswer::RetryIn(retry_wait_ms(config, tries), covers);
         }
         self.waiting.remove(&id);
-        if done { AfterAnswer::Done(covers) } else { AfterAnswer::GivenUp(covers) }
+        if done {
+            AfterAnswer::Done(covers)
+        } else {
+            AfterAnswer::GivenUp(covers)
+        }
     }
 
     /// Newest first.

@@ -259,7 +259,7 @@ mod tests {
             .start(OutageOrder::new("own_token_expired"), 0)
             .unwrap();
         let looked_for = |b| b == Behaviour::TokenExpired;
-        let mut hit = |token| {
+        let hit = |token| {
             let subject = Subject {
                 token: Some(token),
                 ..Subject::default()

@@ -131,7 +131,8 @@ pub const PROFILES: &[Profile] = &[
     ),
     profile(
         "webhooks_delayed",
-        "Webhooks wait until the end, or for delay_ms when given; timestamps stay the original ones.",
+        "Webhooks wait until the end, or for delay_ms when given; timestamps stay the \
+         original ones.",
         LATE,
         PHONES,
         B::DelayWebhooks,
@@ -177,13 +178,15 @@ pub const PROFILES: &[Profile] = &[
     ),
     typed(
         "inbound_type_silent",
-        "Inbound documents (or the scope's message type) produce no webhook; all else does. They are lost for good.",
+        "Inbound documents (or the scope's message type) produce no webhook; all else \
+         does. They are lost for good.",
         &["document"],
         B::InboundSilent,
     ),
     typed(
         "contract_change",
-        "Media look-ups that carry phone_number_id are refused with code 100, as after a changed contract.",
+        "Media look-ups that carry phone_number_id are refused with code 100, as after a \
+         changed contract.",
         &[],
         B::ContractChange,
     ),
@@ -191,7 +194,8 @@ pub const PROFILES: &[Profile] = &[
         prefix: Some("7"),
         ..profile(
             "regional",
-            "Accepted and sent, but nothing arrives for one country prefix (7 unless the scope says).",
+            "Accepted and sent, but nothing arrives for one country prefix (7 unless the \
+             scope says).",
             LATE,
             PHONES,
             B::WithholdDelivered,
@@ -199,7 +203,8 @@ pub const PROFILES: &[Profile] = &[
     },
     profile(
         "own_token_expired",
-        "Our credential is refused (WhatsApp 190/463 with 401, SMS 20003, mail 535); other tokens work.",
+        "Our credential is refused (WhatsApp 190/463 with 401, SMS 20003, mail 535); \
+         other tokens work.",
         NOTHING,
         ALL,
         B::TokenExpired,
@@ -220,7 +225,8 @@ pub const PROFILES: &[Profile] = &[
     ),
     profile(
         "rate_limited",
-        "Every send is throttled (WhatsApp 130429, SMS 20429, both 429 with Retry-After; mail 450 4.7.1).",
+        "Every send is throttled (WhatsApp 130429, SMS 20429, both 429 with Retry-After; \
+         mail 450 4.7.1).",
         NOTHING,
         ALL,
         B::RateLimited,

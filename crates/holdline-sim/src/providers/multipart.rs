@@ -1,5 +1,5 @@
-//! Splits a multipart/form-data body that is already in memory. Pure; tolerant of bare newlines
-//! nowhere: boundaries are CRLF-delimited as the standard says.
+//! Splits a multipart/form-data body that is already in memory. Pure; lines end
+//! with CR and LF, as the standard says.
 
 use bytes::Bytes;
 
@@ -96,7 +96,8 @@ mod tests {
     fn fields_and_files_are_told_apart() {
         let kind = "multipart/form-data; boundary=\"xYz\"";
         let body = Bytes::from_static(
-            b"--xYz\r\nContent-Disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n\
+            b"--xYz\r\nContent-Disposition: form-data; name=\"messaging_product\"\r\n\
+              \r\nwhatsapp\r\n\
               --xYz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\
               Content-Type: image/png\r\n\r\n\x89PNG\r\n--x\r\n--xYz--\r\n",
         );

@@ -29,7 +29,7 @@ const ACCEPT_PAUSE_MS: u64 = 50;
 pub(crate) enum Serving {
     Http {
         provider: Provider,
-        client: HttpClient,
+        client: Arc<HttpClient>,
     },
     Smtp,
     Control(Router),
@@ -77,7 +77,7 @@ async fn connection(shared: &Arc<Shared>, stream: TcpStream, serving: Serving) {
     match shared.with(|world, _| world.connection_fault(provider)) {
         ConnectionFault::Reset => reset(stream),
         ConnectionFault::Swallow => {
-            swallowed(shared, provider).await;
+            shared.while_hanging(provider).await;
             drop(stream);
         }
         ConnectionFault::None => tokio::select! {
@@ -120,25 +120,9 @@ fn reset(stream: TcpStream) {
     }
 }
 
-/// Holds on until the provider no longer swallows, at most the longest hang.
-async fn swallowed(shared: &Shared, provider: Provider) {
-    let swallows = |fault| fault == ConnectionFault::Swallow;
-    let limit = Duration::from_millis(shared.hang_max_ms);
-    let wait = while_so(shared, provider, swallows);
-    if tokio::time::timeout(limit, wait).await.is_err() {
-        tracing::debug!("a swallowed connection reached its longest time");
-    }
-}
-
+/// Waits until the whole provider is cut off.
 async fn cut_off(shared: &Shared, provider: Provider) {
-    while_so(shared, provider, |fault| fault != ConnectionFault::Reset).await;
-}
-
-async fn while_so(shared: &Shared, provider: Provider, still: fn(ConnectionFault) -> bool) {
-    let mut changes = shared.outage_changes();
-    while still(shared.with(|world, _| world.connection_fault(provider))) {
-        if changes.changed().await.is_err() {
-            return;
-        }
-    }
+    shared
+        .while_so(|world| world.connection_fault(provider) != ConnectionFault::Reset)
+        .await;
 }

@@ -27,7 +27,7 @@ pub(crate) struct Cut;
 pub(crate) async fn handle(
     shared: Arc<Shared>,
     provider: Provider,
-    client: HttpClient,
+    client: Arc<HttpClient>,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Cut> {
     let Some(request) = read(request).await else {
@@ -37,7 +37,6 @@ pub(crate) async fn handle(
             "body too large".into(),
         )));
     };
-    let mut changes = shared.outage_changes();
     let answer = shared.with(|world, now_ms| match provider {
         Provider::Whatsapp => world.whatsapp_request(&request, now_ms),
         Provider::Sms => world.sms_request(&request, now_ms),
@@ -53,8 +52,7 @@ pub(crate) async fn handle(
             Ok(response(reply))
         }
         Answer::Hang => {
-            let limit = Duration::from_millis(shared.hang_max_ms);
-            let _ended_or_late = tokio::time::timeout(limit, changes.changed()).await;
+            shared.while_hanging(provider).await;
             Err(Cut)
         }
         Answer::Reset | Answer::Handshake(_) => Err(Cut),

@@ -226,10 +226,10 @@ impl Listeners {
     }
 
     fn serve(self, shared: &Arc<Shared>, urls: &Urls) {
-        let client = courier::client();
+        let client = Arc::new(courier::client());
         let http = |provider| accept::Serving::Http {
             provider,
-            client: client.clone(),
+            client: Arc::clone(&client),
         };
         let all = [
             (self.whatsapp, http(Provider::Whatsapp)),

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::timers::Timers;
 use crate::hooks::Post;
-use crate::outage::{OutageError, OutageId, OutageOrder};
+use crate::outage::{OutageError, OutageId, OutageOrder, Provider};
 use crate::world::World;
 
 #[derive(Debug)]
@@ -78,8 +78,24 @@ impl Shared {
         stopped
     }
 
-    pub(crate) fn outage_changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Waits while an outage leaves requests of this provider without an answer, at most the
+    /// longest hang.
+    pub(crate) async fn while_hanging(&self, provider: Provider) {
+        let limit = Duration::from_millis(self.hang_max_ms);
+        let hangs = self.while_so(|world| world.is_hanging(provider));
+        if tokio::time::timeout(limit, hangs).await.is_err() {
+            tracing::debug!("an unanswered request reached its longest time");
+        }
+    }
+
+    /// Waits as long as this holds, looking again whenever an outage starts or ends.
+    pub(crate) async fn while_so(&self, holds: impl Fn(&World) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while self.with(|world, _| holds(world)) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

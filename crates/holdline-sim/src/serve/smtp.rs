@@ -9,6 +9,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::shared::Shared;
+use crate::outage::Provider;
 use crate::providers::email::{Said, Session};
 
 const LINE_BYTES_MAX: usize = 12_288;
@@ -64,9 +65,7 @@ async fn say(shared: &Shared, wire: &mut Wire, said: Said) -> Next {
         Said::Close(text) => (text, Next::End),
         Said::Reset => return Next::End,
         Said::Hang => {
-            let mut changes = shared.outage_changes();
-            let limit = Duration::from_millis(shared.hang_max_ms);
-            let _ended_or_late = timeout(limit, changes.changed()).await;
+            shared.while_hanging(Provider::Email).await;
             return Next::End;
         }
     };

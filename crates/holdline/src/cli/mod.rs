@@ -10,8 +10,8 @@ mod status;
 mod tests;
 mod token;
 
-pub(crate) use output::{ColorWhen, Output};
-pub(crate) use remote::{ApiClient, ApiFault, Remote};
+pub(crate) use output::{ColorWhen, Output, table};
+pub(crate) use remote::{ApiFault, Remote};
 
 use crate::config::{Config, Faults, LoadArgs};
 use clap::{Args, Parser, Subcommand};

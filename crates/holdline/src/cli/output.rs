@@ -77,8 +77,12 @@ impl Output {
         }
         let items = page.get("items").and_then(Value::as_array);
         self.records(items.map_or(&[], Vec::as_slice), columns);
-        if let Some(next) = page.get("next").filter(|next| !next.is_null()) {
-            self.line(format_args!("more: --after {}", plain(next)));
+        if let Some(option) = page
+            .get("next")
+            .and_then(Value::as_str)
+            .and_then(next_option)
+        {
+            self.line(format_args!("more: {option}"));
         }
     }
 
@@ -109,6 +113,14 @@ pub(crate) fn table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
     table.trim_fmt()
 }
 
+/// The option that asks for the page to which this path leads.
+fn next_option(path: &str) -> Option<String> {
+    let (_, query) = path.split_once('?')?;
+    let is_cursor = |(key, _): &(_, _)| key == "before" || key == "after";
+    let (key, value) = url::form_urlencoded::parse(query.as_bytes()).find(is_cursor)?;
+    Some(format!("--{key} {value}"))
+}
+
 /// A JSON value as a person writes it.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
@@ -116,5 +128,29 @@ pub(crate) fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_the_next_page_becomes_an_option() {
+        let next = next_option("/api/v1/messages?limit=2&before=0193ab&state=failed");
+        assert_eq!(next.as_deref(), Some("--before 0193ab"));
+        assert_eq!(next_option("/api/v1/messages"), None);
+    }
+
+    #[test]
+    fn cells_hold_what_a_person_would_write() {
+        for (value, text) in [
+            (Value::Null, "-"),
+            (serde_json::json!("a b"), "a b"),
+            (serde_json::json!(["sms", "email"]), "sms, email"),
+            (serde_json::json!(2.5), "2.5"),
+        ] {
+            assert_eq!(plain(&value), text);
+        }
     }
 }

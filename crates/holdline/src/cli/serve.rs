@@ -1,20 +1,16 @@
 //! `serve`, `demo` and `sandbox`: the commands that run until they are stopped.
 
 use super::{Context, Exit};
-use crate::config::Config;
-use crate::listen::{self, ListenLimits};
-use crate::telemetry::{METRICS_CONTENT_TYPE, Metrics, start_logs};
-use crate::tls::{RELOAD_INTERVAL, TlsReloader};
-use anyhow::Context as _;
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
+use crate::demo::{self, Order};
+use crate::telemetry::start_logs;
+use crate::wiring::Server;
 use clap::Args;
+use holdline_sim::Sandbox;
+use holdline_sim::config::{Listen, SandboxConfig};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use url::Url;
 
 #[derive(Debug, Args)]
@@ -23,7 +19,7 @@ pub(crate) struct ServeArgs {}
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
     /// What breaks: the name of an outage profile
-    #[arg(long, default_value = "hard-down", value_name = "NAME")]
+    #[arg(long, default_value = "server_errors", value_name = "NAME")]
     pub(crate) profile: String,
     /// Messages a second
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=2000))]
@@ -58,75 +54,91 @@ pub(crate) struct SandboxArgs {
 pub(crate) async fn run(_: ServeArgs, context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
     start_logs(&config.log)?;
-    let (stop, shutdown) = watch::channel(false);
-    let router = router(Arc::new(Metrics::new()));
-    let mut listeners = listen_all(&config, &router, &shutdown)?;
+    let server = Server::start(config).await?;
+    tracing::info!(address = %server.address, "listening");
+    if context.out.json {
+        let tls = server.tls_address.map(|address| format!("https://{address}"));
+        let url = format!("http://{}", server.address);
+        context.out.value(&json!({"url": url, "tls_url": tls}));
+    }
     stop_signal().await?;
     tracing::info!("stopping");
-    stop.send_replace(true);
-    while listeners.join_next().await.is_some() {}
+    server.stop().await;
     Ok(Exit::Done)
 }
 
-pub(crate) async fn demo(_: DemoArgs, context: &Context) -> anyhow::Result<Exit> {
-    unwired("demo", context)
-}
-
-pub(crate) async fn sandbox(_: SandboxArgs, context: &Context) -> anyhow::Result<Exit> {
-    unwired("sandbox", context)
-}
-
-pub(super) fn unwired(command: &str, _: &Context) -> anyhow::Result<Exit> {
-    anyhow::bail!("`holdline {command}` is not part of this build")
-}
-
-/// Opens the plain listener and, if configured, the TLS one; each runs until shutdown.
-fn listen_all(
-    config: &Config,
-    router: &Router,
-    shutdown: &watch::Receiver<bool>,
-) -> anyhow::Result<JoinSet<()>> {
-    let limits = ListenLimits::from(&config.http);
-    let mut tasks = JoinSet::new();
-    let open = |address: SocketAddr| {
-        listen::bind(address).with_context(|| format!("cannot listen on {address}"))
+pub(crate) async fn demo(args: DemoArgs, context: &Context) -> anyhow::Result<Exit> {
+    let order = Order {
+        profile: args.profile.replace('-', "_"),
+        rate: args.rate,
+        duration: Duration::from_secs(args.duration.into()),
+        quiet: context.out.json,
     };
-    let plain = open(config.http.listen)?;
-    tracing::info!(address = %plain.local_addr()?, "listening");
-    tasks.spawn(listen::serve(
-        plain,
-        None,
-        router.clone(),
-        limits,
-        shutdown.clone(),
-    ));
-    let files = config
-        .http
-        .tls_certificate
-        .as_ref()
-        .zip(config.http.tls_key.as_ref());
-    if let Some((address, (certificate, key))) = config.http.tls_listen.zip(files) {
-        let tls = TlsReloader::open(certificate, key)?;
-        let listener = open(address)?;
-        tracing::info!(address = %listener.local_addr()?, "listening for TLS");
-        tasks.spawn(Arc::clone(&tls).watch(RELOAD_INTERVAL, shutdown.clone()));
-        tasks.spawn(listen::serve(
-            listener,
-            Some(tls),
-            router.clone(),
-            limits,
-            shutdown.clone(),
-        ));
+    let played = demo::play(&order).await?;
+    let verdict = &played.verdict;
+    let exit = if verdict.is_good() { Exit::Done } else { Exit::Failed };
+    if context.out.json {
+        context.out.value(&serde_json::to_value(verdict)?);
+    } else {
+        context.out.line(demo::table(verdict));
     }
-    Ok(tasks)
+    if args.keep {
+        for (what, url) in played.urls() {
+            eprintln!("{what:<18} {url}");
+        }
+        eprintln!("running until Ctrl-C");
+        stop_signal().await?;
+    }
+    played.end().await;
+    Ok(exit)
 }
 
-fn router(metrics: Arc<Metrics>) -> Router {
-    let headers = [(CONTENT_TYPE, METRICS_CONTENT_TYPE)];
-    let exposition = move || async move { (headers, metrics.text()) };
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(exposition))
+pub(crate) async fn sandbox(args: SandboxArgs, context: &Context) -> anyhow::Result<Exit> {
+    let listen = Listen {
+        whatsapp: args.whatsapp_listen,
+        sms: args.sms_listen,
+        smtp: args.smtp_listen,
+        control: args.control_listen,
+    };
+    let sandbox = Sandbox::start(SandboxConfig { listen, ..SandboxConfig::default() }).await?;
+    let server = args.server_url.as_str().trim_end_matches('/');
+    sandbox.set_whatsapp_webhook(Some(format!("{server}/hooks/whatsapp")));
+    sandbox.set_sms_inbound(Some(format!("{server}/hooks/sms")));
+    announce(&sandbox, server, context);
+    stop_signal().await?;
+    sandbox.shutdown().await;
+    Ok(Exit::Done)
+}
+
+/// Says where the providers are, and with which secrets a server reaches them.
+fn announce(sandbox: &Sandbox, server: &str, context: &Context) {
+    let defaults = SandboxConfig::default();
+    let number = defaults.whatsapp.numbers.first().cloned().unwrap_or_default();
+    let urls = sandbox.urls();
+    let token = defaults.whatsapp.access_tokens.first().map(|token| token.expose().to_owned());
+    let facts = json!({
+        "whatsapp": urls.whatsapp,
+        "sms": urls.sms,
+        "smtp": urls.smtp.to_string(),
+        "control": urls.control,
+        "webhooks_to": server,
+        "phone_number_id": number.id,
+        "waba_id": number.waba_id,
+        "access_token": token,
+        "app_secret": defaults.whatsapp.app_secret.expose(),
+        "verify_token": defaults.whatsapp.verify_token.expose(),
+        "sms_account_sid": defaults.sms.account_sid,
+        "sms_auth_token": defaults.sms.auth_token.expose(),
+        "sms_from": defaults.sms.from,
+    });
+    if context.out.json {
+        return context.out.value(&facts);
+    }
+    for (name, value) in facts.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
+        context.out.line(format!("{name:<18} {text}"));
+    }
+    context.out.line("Break it:  curl -d '{\"profile\":\"server_errors\"}' CONTROL/control/outages");
 }
 
 /// Waits for Ctrl-C or a polite kill.

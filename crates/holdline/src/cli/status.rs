@@ -86,7 +86,10 @@ pub(crate) fn print_findings(context: &Context, findings: &[Finding]) -> Exit {
         Tone::Bad => "failed",
     };
     if context.out.json {
-        let one = |it: &Finding| json!({"check": it.check, "result": word(it.tone), "found": it.found, "fix": it.fix});
+        let one = |it: &Finding| {
+            let result = word(it.tone);
+            json!({"check": it.check, "result": result, "found": it.found, "fix": it.fix})
+        };
         context.out.value(&findings.iter().map(one).collect());
     } else {
         let row = |it: &Finding| {

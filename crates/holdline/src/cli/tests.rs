@@ -55,7 +55,8 @@ fn help_names_every_command_the_exit_codes_and_the_environment() {
           HOLDLINE_TOKEN   the token they show, like --token
           HOLDLINE_LOG     log level: error, warn, info, debug, trace
           HOLDLINE_*       every key of the configuration: see `holdline config reference`
-    "#]].assert_eq(&Cli::command().render_help().to_string());
+    "#]]
+    .assert_eq(&Cli::command().render_help().to_string());
 }
 
 #[tokio::test]

@@ -3,8 +3,18 @@
 
 use super::output::table;
 use super::{Context, Exit, Output};
+use crate::clock::{SystemClock, SystemIds};
+use crate::http::api::values::rfc3339;
+use crate::http::auth::hash_token;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
+use holdline_engine::ports::records::TokenRecord;
+use holdline_engine::ports::{Clock as _, Group, Ids as _, Op, Store};
 use serde_json::{Value, json};
+
+/// Random bytes of a token: 256 bits cannot be guessed, so a plain hash is enough to keep it.
+const TOKEN_BYTES: usize = 32;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -24,9 +34,9 @@ pub(crate) struct CreateArgs {
     /// Phone number id that it may send from; may be repeated [default: all]
     #[arg(long = "sender", value_name = "ID")]
     pub(crate) senders: Vec<String>,
-    /// Days after which it ends [default: never]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
-    pub(crate) expires_days: Option<u32>,
+    /// Id of the app that uses it: its webhooks go to this app
+    #[arg(long, value_name = "ID", default_value = "default")]
+    pub(crate) app: String,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -40,19 +50,73 @@ pub(crate) struct RevokeArgs {
 pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) app: String,
     pub(crate) senders: Vec<String>,
     pub(crate) created_at: String,
-    pub(crate) expires_at: Option<String>,
     pub(crate) revoked_at: Option<String>,
 }
 
 pub(crate) async fn run(command: TokenCommand, context: &Context) -> anyhow::Result<Exit> {
-    let name = match command {
-        TokenCommand::Create(_) => "token create",
-        TokenCommand::List => "token list",
-        TokenCommand::Revoke(_) => "token revoke",
+    let config = context.config()?;
+    let store = holdline_store::open_url(&config.storage.url, false).await?;
+    match command {
+        TokenCommand::Create(args) => create(&*store, args, context).await,
+        TokenCommand::List => list(&*store, context).await,
+        TokenCommand::Revoke(args) => revoke(&*store, &args.id).await,
+    }
+}
+
+async fn create(store: &dyn Store, args: CreateArgs, context: &Context) -> anyhow::Result<Exit> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes)?;
+    let token = format!("hl_{}", URL_SAFE_NO_PAD.encode(bytes));
+    let record = TokenRecord {
+        id: format!("tok_{:012x}", SystemIds.draw() >> 16),
+        name: args.name,
+        hash: hash_token(&token),
+        app: args.app,
+        senders: args.senders,
+        created_at: SystemClock.now(),
+        revoked_at: None,
     };
-    super::serve::unwired(name, context)
+    let row = row_of(&record);
+    write(store, Op::Token(record)).await?;
+    print_created(&context.out, &row, &token);
+    Ok(Exit::Done)
+}
+
+async fn list(store: &dyn Store, context: &Context) -> anyhow::Result<Exit> {
+    let rows: Vec<TokenRow> = store.tokens().await?.iter().map(row_of).collect();
+    print_list(&context.out, &rows);
+    Ok(Exit::Done)
+}
+
+async fn revoke(store: &dyn Store, id: &str) -> anyhow::Result<Exit> {
+    let known = store.tokens().await?.into_iter().any(|token| token.id == id);
+    anyhow::ensure!(known, "there is no token {id}; `holdline token list` shows them");
+    let at = SystemClock.now();
+    write(store, Op::TokenRevoke { id: id.to_owned(), at }).await?;
+    eprintln!("token {id} is revoked");
+    Ok(Exit::Done)
+}
+
+async fn write(store: &dyn Store, op: Op) -> anyhow::Result<()> {
+    let results = store.commit(vec![Group(vec![op])].into()).await?;
+    for result in results {
+        result.map_err(|conflict| anyhow::anyhow!("refused: {conflict:?}"))?;
+    }
+    Ok(())
+}
+
+fn row_of(record: &TokenRecord) -> TokenRow {
+    TokenRow {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        app: record.app.clone(),
+        senders: record.senders.clone(),
+        created_at: rfc3339(record.created_at),
+        revoked_at: record.revoked_at.map(rfc3339),
+    }
 }
 
 /// The token alone on the standard output, so that it can be piped; the rest is said beside it.
@@ -77,23 +141,13 @@ pub(crate) fn print_list(out: &Output, rows: &[TokenRow]) {
 }
 
 fn listed(rows: &[TokenRow]) -> String {
-    let titles = ["TOKEN", "NAME", "SENDERS", "CREATED", "EXPIRES", "REVOKED"];
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let titles = ["TOKEN", "NAME", "APP", "SENDERS", "CREATED", "REVOKED"];
     let cells = |row: &TokenRow| {
-        let senders = if row.senders.is_empty() {
-            "all".into()
-        } else {
-            row.senders.join(", ")
-        };
-        let (expires, revoked) = (or_dash(&row.expires_at), or_dash(&row.revoked_at));
-        vec![
-            row.id.clone(),
-            row.name.clone(),
-            senders,
-            row.created_at.clone(),
-            expires,
-            revoked,
-        ]
+        let all = row.senders.is_empty();
+        let senders = if all { "all".to_owned() } else { row.senders.join(", ") };
+        let revoked = row.revoked_at.clone().unwrap_or_else(|| "-".to_owned());
+        let created = row.created_at.clone();
+        vec![row.id.clone(), row.name.clone(), row.app.clone(), senders, created, revoked]
     };
     table(&titles, rows.iter().map(cells))
 }
@@ -102,9 +156,9 @@ fn row_json(row: &TokenRow) -> Value {
     json!({
         "id": row.id,
         "name": row.name,
+        "app": row.app,
         "senders": row.senders,
         "created_at": row.created_at,
-        "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
     })
 }
@@ -115,23 +169,21 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn the_list_shows_scope_and_ends() {
+    fn the_list_shows_app_scope_and_end() {
         let row = TokenRow {
             id: "t1".into(),
             name: "shop".into(),
+            app: "default".into(),
             senders: Vec::new(),
             created_at: "2026-01-01".into(),
-            expires_at: None,
             revoked_at: Some("2026-02-01".into()),
         };
-        let scoped = TokenRow {
-            senders: vec!["1".into(), "2".into()],
-            ..row.clone()
-        };
+        let scoped =
+            TokenRow { senders: vec!["1".into(), "2".into()], revoked_at: None, ..row.clone() };
         expect![[r#"
-             TOKEN  NAME  SENDERS  CREATED     EXPIRES  REVOKED
-             t1     shop  all      2026-01-01  -        2026-02-01
-             t1     shop  1, 2     2026-01-01  -        2026-02-01"#]]
+             TOKEN  NAME  APP      SENDERS  CREATED     REVOKED
+             t1     shop  default  all      2026-01-01  2026-02-01
+             t1     shop  default  1, 2     2026-01-01  -"#]]
         .assert_eq(&listed(&[row, scoped]));
     }
 }

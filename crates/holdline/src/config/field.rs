@@ -103,7 +103,7 @@ field!(
     SocketAddr,
     Text,
     "an address with a port, such as 127.0.0.1:8080",
-    |value| { value.as_str()?.parse().ok() }
+    |value| value.as_str().and_then(|text| text.parse().ok())
 );
 field!(
     Url,

@@ -3,6 +3,7 @@
 //! Defaults stand in the key tables of [`sections`]; a file overrides them, the environment
 //! overrides the file. Every fault is reported at once. Nothing here opens a socket or a database.
 
+mod env;
 mod fault;
 mod field;
 mod layer;

@@ -68,7 +68,7 @@ password = "hunter2"
               holdline.toml:9:1: sms.enabled: is not true or false
                 fix: write true or false; the default is enabled = false
               holdline.toml:12:1: email.password: a secret may not stand in this file
-                fix: name a file that holds it: password_file = "PATH", or set HOLDLINE_EMAIL_PASSWORD
+                fix: name its file: password_file = "PATH", or set HOLDLINE_EMAIL_PASSWORD
         "#]],
     );
 }
@@ -169,9 +169,9 @@ id = "1"
             the configuration has 5 mistakes
               holdline.toml:1:1: whatsapp.sender.0.waba_id: is missing
                 fix: set waba_id (text)
-              holdline.toml:2:1: whatsapp.app_secret: is missing: no webhook of Meta can be trusted
+              holdline.toml:2:1: whatsapp.app_secret: is missing: no webhook can be trusted
                 fix: set whatsapp.app_secret_file to the path of a file that holds it
-              holdline.toml:2:1: whatsapp.verify_token: is missing: no webhook of Meta can be trusted
+              holdline.toml:2:1: whatsapp.verify_token: is missing: no webhook can be trusted
                 fix: set whatsapp.verify_token_file to the path of a file that holds it
               holdline.toml:4:1: whatsapp.sender.1.access_token: is missing
                 fix: set access_token_file here, or whatsapp.access_token_file for all senders
@@ -194,9 +194,9 @@ waba_ids = ["9"]
             the configuration has 6 mistakes
               holdline.toml:1:1: whatsapp.sender.0.access_token: is missing
                 fix: set access_token_file here, or whatsapp.access_token_file for all senders
-              holdline.toml:2:1: whatsapp.app_secret: is missing: no webhook of Meta can be trusted
+              holdline.toml:2:1: whatsapp.app_secret: is missing: no webhook can be trusted
                 fix: set whatsapp.app_secret_file to the path of a file that holds it
-              holdline.toml:2:1: whatsapp.verify_token: is missing: no webhook of Meta can be trusted
+              holdline.toml:2:1: whatsapp.verify_token: is missing: no webhook can be trusted
                 fix: set whatsapp.verify_token_file to the path of a file that holds it
               holdline.toml:7:1: app.0.secret: is missing while callback_url is set
                 fix: set secret_file: without it the app cannot tell our webhooks from others

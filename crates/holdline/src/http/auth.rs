@@ -65,7 +65,11 @@ pub(crate) fn hash_token(token: &str) -> [u8; 32] {
 
 impl Caller {
     fn of(record: TokenRecord) -> Self {
-        Self { app: record.app, token_id: record.id, senders: record.senders }
+        Self {
+            app: record.app,
+            token_id: record.id,
+            senders: record.senders,
+        }
     }
 
     /// The token may only set up webhooks: its holder knows the app secret, no sender's token.
@@ -75,22 +79,34 @@ impl Caller {
 
     pub(crate) fn may_use(&self, config: &Config, sender: &WhatsappSender) -> bool {
         let phone = &sender.phone_number_id;
-        let of_app = config.apps.iter().find(|app| app.id == self.app).is_none_or(|app| {
-            (app.senders.is_empty() || app.senders.contains(phone))
-                && (app.waba_ids.is_empty() || app.waba_ids.contains(&sender.waba_id))
-        });
+        let of_app = config
+            .apps
+            .iter()
+            .find(|app| app.id == self.app)
+            .is_none_or(|app| {
+                (app.senders.is_empty() || app.senders.contains(phone))
+                    && (app.waba_ids.is_empty() || app.waba_ids.contains(&sender.waba_id))
+            });
         of_app && (self.senders.is_empty() || self.senders.contains(phone))
     }
 
     /// May use a number of the account.
     pub(crate) fn may_use_waba(&self, config: &Config, waba: &str) -> bool {
-        let of_waba = config.whatsapp_senders.iter().filter(|sender| sender.waba_id == waba);
-        of_waba.into_iter().any(|sender| self.may_use(config, sender))
+        let of_waba = config
+            .whatsapp_senders
+            .iter()
+            .filter(|sender| sender.waba_id == waba);
+        of_waba
+            .into_iter()
+            .any(|sender| self.may_use(config, sender))
     }
 
     /// May use every number there is.
     pub(crate) fn may_use_all(&self, config: &Config) -> bool {
-        config.whatsapp_senders.iter().all(|sender| self.may_use(config, sender))
+        config
+            .whatsapp_senders
+            .iter()
+            .all(|sender| self.may_use(config, sender))
             && self.senders.is_empty()
     }
 }
@@ -116,7 +132,13 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_sha256() {
-        let hex: String = hash_token("abc").iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let hex: String = hash_token("abc")
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(
+            hex,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

@@ -30,11 +30,17 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) fn sender(&self, phone: &str) -> Option<&WhatsappSender> {
-        self.config.whatsapp_senders.iter().find(|sender| sender.phone_number_id == phone)
+        self.config
+            .whatsapp_senders
+            .iter()
+            .find(|sender| sender.phone_number_id == phone)
     }
 
     pub(crate) fn has_waba(&self, waba: &str) -> bool {
-        self.config.whatsapp_senders.iter().any(|sender| sender.waba_id == waba)
+        self.config
+            .whatsapp_senders
+            .iter()
+            .any(|sender| sender.waba_id == waba)
     }
 
     /// The address under which this caller can reach us: the configured one, else the one it

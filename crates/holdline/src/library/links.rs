@@ -47,12 +47,18 @@ impl LinkSigner {
     /// When the store cannot be read or written.
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         if store.setting(SETTING).await?.is_none() {
-            let op = Op::Setting { key: SETTING.into(), value: fresh_key()? };
+            let op = Op::Setting {
+                key: SETTING.into(),
+                value: fresh_key()?,
+            };
             // A setting conflicts with nothing.
             let _ = store.commit(Arc::from([Group(vec![op])])).await?;
         }
         let text = store.setting(SETTING).await?.unwrap_or_default();
-        let key = URL_SAFE_NO_PAD.decode(&text).ok().filter(|key| key.len() == KEY_BYTES);
+        let key = URL_SAFE_NO_PAD
+            .decode(&text)
+            .ok()
+            .filter(|key| key.len() == KEY_BYTES);
         let corrupt = || StoreError::Corrupt(format!("the setting {SETTING} is no key"));
         key.map(|key| Self::new(&key)).ok_or_else(corrupt)
     }
@@ -70,7 +76,9 @@ impl LinkSigner {
     }
 
     pub(crate) fn check(&self, link: LinkUse, id: &str, signed: &Signed, now: Timestamp) -> bool {
-        let Ok(tag) = URL_SAFE_NO_PAD.decode(&signed.sig) else { return false };
+        let Ok(tag) = URL_SAFE_NO_PAD.decode(&signed.sig) else {
+            return false;
+        };
         let good = hmac::verify(&self.0, words(link, id, signed.exp).as_bytes(), &tag).is_ok();
         good && now.seconds() <= signed.exp
     }
@@ -122,7 +130,10 @@ mod tests {
         assert!(!signer.check(LinkUse::App, "124", &given, NOW));
         assert!(!signer.check(LinkUse::Person, "123", &given, NOW));
         assert!(!signer.check(LinkUse::App, "123", &given, NOW.plus_ms(301_000)));
-        let later = Signed { exp: given.exp + 60, ..given.clone() };
+        let later = Signed {
+            exp: given.exp + 60,
+            ..given.clone()
+        };
         assert!(!signer.check(LinkUse::App, "123", &later, NOW));
         assert!(!LinkSigner::new(&[8; 32]).check(LinkUse::App, "123", &given, NOW));
         assert!(!signer.check(LinkUse::App, "123", &Signed::default(), NOW));

@@ -86,20 +86,40 @@ impl StoreLibrary {
     /// # Errors
     /// When the provider, the disk or the store does not play along.
     pub(crate) async fn local(&self, media: MediaRecord) -> Result<MediaRecord, FileError> {
-        let Some((kind, remote)) = &media.remote else { return Ok(media) };
+        let Some((kind, remote)) = &media.remote else {
+            return Ok(media);
+        };
         let lost = |_| FileError::Provider("we are about to stop".into());
         let _turn = self.fetches.acquire().await.map_err(lost)?;
-        if let Some(done) = self.store.media(&media.id).await?.filter(|it| it.remote.is_none()) {
+        if let Some(done) = self
+            .store
+            .media(&media.id)
+            .await?
+            .filter(|it| it.remote.is_none())
+        {
             return Ok(done);
         }
         let channel = self.channels.iter().find(|channel| channel.kind() == *kind);
         let channel = channel.ok_or_else(|| FileError::Provider(format!("{kind} is off")))?;
         let fetched = channel.fetch(remote.expose(), FILE_BYTES_MAX).await;
         let (mime, bytes) = fetched.map_err(FileError::Provider)?;
-        let kept = self.blobs.put(&media.id, whole(bytes), FILE_BYTES_MAX).await?;
-        let mime = if media.mime.is_empty() { mime } else { media.mime };
+        let kept = self
+            .blobs
+            .put(&media.id, whole(bytes), FILE_BYTES_MAX)
+            .await?;
+        let mime = if media.mime.is_empty() {
+            mime
+        } else {
+            media.mime
+        };
         let size = kept.size;
-        let local = MediaRecord { mime, sha256: kept.sha256, size, remote: None, ..media };
+        let local = MediaRecord {
+            mime,
+            sha256: kept.sha256,
+            size,
+            remote: None,
+            ..media
+        };
         self.write(Op::Media(local.clone())).await?;
         Ok(local)
     }
@@ -168,7 +188,9 @@ impl Library for StoreLibrary {
     }
 
     async fn media_bytes(&self, media: &MediaRecord) -> Result<Bytes, String> {
-        self.read_whole(media).await.map_err(|error| error.to_string())
+        self.read_whole(media)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn media_alias(&self, media: &str, sender: &str) -> Result<Option<String>, StoreError> {
@@ -204,8 +226,14 @@ impl Library for StoreLibrary {
     ) -> Result<Option<(MessageId, MessageId)>, StoreError> {
         let since = Timestamp(self.now().0.saturating_sub(THREAD_MS));
         let store = &self.store;
-        let recent = store.recent_by_contact(contact, channel, since, THREAD_MESSAGES_MAX).await?;
-        let older: Vec<_> = recent.iter().map(|it| it.id).filter(|id| *id < before).collect();
+        let recent = store
+            .recent_by_contact(contact, channel, since, THREAD_MESSAGES_MAX)
+            .await?;
+        let older: Vec<_> = recent
+            .iter()
+            .map(|it| it.id)
+            .filter(|id| *id < before)
+            .collect();
         Ok(older.last().copied().zip(older.first().copied()))
     }
 }
@@ -222,6 +250,12 @@ fn whole(bytes: Bytes) -> holdline_engine::ports::blobs::Pieces {
 
 /// A file name that is safe in a header: letters, digits and a little punctuation.
 pub(crate) fn plain_name(name: &Redacted<String>) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || "._- ".contains(c) { c } else { '_' };
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || "._- ".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     name.expose().chars().take(100).map(keep).collect()
 }

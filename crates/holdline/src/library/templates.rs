@@ -36,7 +36,10 @@ pub(crate) struct TemplateBook {
 
 impl TemplateBook {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pages: Mutex::default() }
+        Self {
+            store,
+            pages: Mutex::default(),
+        }
     }
 
     pub(crate) async fn page(&self, waba: &str) -> Result<Page, StoreError> {
@@ -63,7 +66,8 @@ impl TemplateBook {
 
 /// The template of this name and language in a page.
 pub(crate) fn find<'a>(page: &'a Page, name: &str, language: &str) -> Option<&'a KnownTemplate> {
-    page.iter().find(|known| known.record.name == name && known.record.language == language)
+    page.iter()
+        .find(|known| known.record.name == name && known.record.language == language)
 }
 
 fn known(record: TemplateRecord) -> KnownTemplate {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tls::Reload;
+use axum::extract::Request;
 use axum::routing::get;
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,7 +81,7 @@ fn limits() -> ListenLimits {
 }
 
 fn hello() -> Router {
-    let peer = |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: axum::extract::Request| async move {
+    let peer = |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| async move {
         format!("{:?} {}", request.version(), peer.ip())
     };
     Router::new().route("/", get(peer))

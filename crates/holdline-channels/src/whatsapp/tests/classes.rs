@@ -243,10 +243,11 @@ fn throttles_reach_one_person_or_the_route_until_a_bounded_time() {
             retry_after,
             body: body.as_bytes(),
         };
-        match classify(&reply, NOW) {
-            Outcome::Throttled { scope, until, .. } => (scope, until.map(|until| until.0)),
-            other => panic!("{other:?}"),
-        }
+        let outcome = classify(&reply, NOW);
+        let Outcome::Throttled { scope, until, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        (scope, until.map(|until| until.0))
     };
     assert_eq!(until(131_056, None), (ThrottleScope::Recipient, None));
     assert_eq!(
@@ -300,7 +301,7 @@ fn what_was_never_sent_is_rejected_and_what_was_not_answered_is_unknown() {
 
 #[test]
 fn a_failed_status_tells_by_the_first_error_that_is_known() {
-    let class = |errors| classify_status_errors(&errors).class;
+    let class = |errors: Vec<serde_json::Value>| classify_status_errors(&errors).class;
     assert_eq!(
         class(vec![json!({"code": 131_026, "title": "x"})]),
         Recipient

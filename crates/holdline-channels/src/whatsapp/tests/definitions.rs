@@ -39,9 +39,12 @@ fn check(components: Value) -> Result<(), GraphError> {
 fn whole() -> Value {
     json!([
         {"type": "header", "parameters": [{"type": "image", "image": {"id": "1"}}]},
-        {"type": "body", "parameters": [{"type": "text", "text": "Ann"}, {"type": "text", "text": "7"}]},
-        {"type": "button", "sub_type": "url", "index": "1", "parameters": [{"type": "text", "text": "t7"}]},
-        {"type": "button", "sub_type": "url", "index": "3", "parameters": [{"type": "text", "text": "99"}]},
+        {"type": "body", "parameters": [
+            {"type": "text", "text": "Ann"}, {"type": "text", "text": "7"}]},
+        {"type": "button", "sub_type": "url", "index": "1",
+         "parameters": [{"type": "text", "text": "t7"}]},
+        {"type": "button", "sub_type": "url", "index": "3",
+         "parameters": [{"type": "text", "text": "99"}]},
     ])
 }
 

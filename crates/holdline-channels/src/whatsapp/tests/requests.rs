@@ -1,5 +1,6 @@
 //! What goes to the provider is what the app posted, with the provider's ids.
 
+use super::wrapped;
 use crate::whatsapp::encode::{
     EncodeError, Substitutions, Target, encode, encode_mark_read, media_ids, message_ids,
 };
@@ -32,17 +33,21 @@ fn check(message: &str, target: Target<'_>, expect: &Expect) {
         media_ids: &map(&[("m1", "900"), ("77", "901")]),
         template: None,
     };
-    expect.assert_eq(&encoded(&message, &with).unwrap());
+    expect.assert_eq(&wrapped(&encoded(&message, &with).unwrap()));
 }
 
 #[test]
 fn order_and_unknown_keys_are_kept() {
     check(
-        r#"{"type":"text","zz_new":{"b":1,"a":[null,1.5]},"to":"1 650","messaging_product":"whatsapp","text":{"preview_url":true,"body":"é 😀"}}"#,
+        r#"{"type":"text","zz_new":{"b":1,"a":[null,1.5]},"to":"1 650",
+            "messaging_product":"whatsapp","text":{"preview_url":true,"body":"é 😀"}}"#,
         Target::Phone("+16505551234"),
-        &expect![[
-            r#"{"type":"text","zz_new":{"b":1,"a":[null,1.5]},"to":"+16505551234","messaging_product":"whatsapp","text":{"preview_url":true,"body":"é 😀"},"biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"type":"text","zz_new":{"b":1,
+            "a":[null,1.5]},"to":"+16505551234",
+            "messaging_product":"whatsapp",
+            "text":{"preview_url":true,"body":"é 😀"},
+            "biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
 }
 
@@ -51,7 +56,9 @@ fn the_apps_callback_data_gives_place_to_ours_and_the_address_to_the_target() {
     check(
         r#"{"recipient":"US.1","to":"1","biz_opaque_callback_data":"mine","type":"text"}"#,
         Target::UserId("US.2"),
-        &expect![[r#"{"recipient":"US.2","biz_opaque_callback_data":"hl:AAAA","type":"text"}"#]],
+        &expect![[r#"
+            {"recipient":"US.2","biz_opaque_callback_data":"hl:AAAA",
+            "type":"text"}"#]],
     );
     check(
         r#"{"recipient":"US.1","type":"text"}"#,
@@ -61,7 +68,9 @@ fn the_apps_callback_data_gives_place_to_ours_and_the_address_to_the_target() {
     check(
         r#"{"recipient":"US.1","type":"text"}"#,
         Target::AsGiven,
-        &expect![[r#"{"recipient":"US.1","type":"text","biz_opaque_callback_data":"hl:AAAA"}"#]],
+        &expect![[r#"
+            {"recipient":"US.1","type":"text",
+            "biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
 }
 
@@ -70,23 +79,32 @@ fn ids_of_media_are_translated_wherever_they_stand() {
     check(
         r#"{"type":"image","image":{"id":"m1","caption":"m1"}}"#,
         Target::AsGiven,
-        &expect![[
-            r#"{"type":"image","image":{"id":"900","caption":"m1"},"biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"type":"image","image":{"id":"900",
+            "caption":"m1"},"biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
     check(
-        r#"{"interactive":{"header":{"type":"video","video":{"id":77}},"action":{"cards":[{"header":{"image":{"id":"m1"}}}],"parameters":{"flow_action_payload":{"image":{"id":"m1"}}}}}}"#,
+        r#"{"interactive":{"header":{"type":"video","video":{"id":77}},
+            "action":{"cards":[{"header":{"image":{"id":"m1"}}}],
+            "parameters":{"flow_action_payload":{"image":{"id":"m1"}}}}}}"#,
         Target::AsGiven,
-        &expect![[
-            r#"{"interactive":{"header":{"type":"video","video":{"id":"901"}},"action":{"cards":[{"header":{"image":{"id":"900"}}}],"parameters":{"flow_action_payload":{"image":{"id":"m1"}}}}},"biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"interactive":{"header":{"type":"video",
+            "video":{"id":"901"}},"action":{"cards":[{"header":{"image":{"id":"900"}}}],
+            "parameters":{"flow_action_payload":{"image":{"id":"m1"}}}}},
+            "biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
     check(
-        r#"{"template":{"name":"x","components":[{"type":"header","parameters":[{"type":"image","image":{"id":"m1"}}]},{"type":"carousel","cards":[{"components":[{"parameters":[{"image":{"id":"other"}}]}]}]}]}}"#,
+        r#"{"template":{"name":"x","components":[
+            {"type":"header","parameters":[{"type":"image","image":{"id":"m1"}}]},
+            {"type":"carousel","cards":[{"components":[
+                {"parameters":[{"image":{"id":"o"}}]}]}]}]}}"#,
         Target::AsGiven,
-        &expect![[
-            r#"{"template":{"name":"x","components":[{"type":"header","parameters":[{"type":"image","image":{"id":"900"}}]},{"type":"carousel","cards":[{"components":[{"parameters":[{"image":{"id":"other"}}]}]}]}]},"biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"template":{"name":"x","components":[{"type":"header",
+            "parameters":[{"type":"image","image":{"id":"900"}}]},
+            {"type":"carousel","cards":[{"components":[{"parameters":[{"image":{"id":"o"}}]}]}]}]},
+            "biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
 }
 
@@ -95,16 +113,17 @@ fn ids_of_messages_are_translated_and_foreign_ones_kept() {
     check(
         r#"{"context":{"message_id":"OURS"},"reaction":{"message_id":"OURS","emoji":""}}"#,
         Target::AsGiven,
-        &expect![[
-            r#"{"context":{"message_id":"wamid.THEIRS"},"reaction":{"message_id":"wamid.THEIRS","emoji":""},"biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"context":{"message_id":"wamid.THEIRS"},
+            "reaction":{"message_id":"wamid.THEIRS",
+            "emoji":""},"biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
     check(
         r#"{"context":{"message_id":"wamid.HBgLMTY0"},"type":"text"}"#,
         Target::AsGiven,
-        &expect![[
-            r#"{"context":{"message_id":"wamid.HBgLMTY0"},"type":"text","biz_opaque_callback_data":"hl:AAAA"}"#
-        ]],
+        &expect![[r#"
+            {"context":{"message_id":"wamid.HBgLMTY0"},
+            "type":"text","biz_opaque_callback_data":"hl:AAAA"}"#]],
     );
     check(
         r#"{"context":null,"type":"text"}"#,
@@ -143,8 +162,12 @@ fn a_template_variant_replaces_the_apps() {
         media_ids: &none,
         template: Some(&variant),
     };
-    expect![[r#"{"template":{"name":"backup","language":{"code":"en"}},"to":"1","biz_opaque_callback_data":"hl:AAAA"}"#]]
-        .assert_eq(&encoded(r#"{"template":{"name":"paused"},"to":"1"}"#, &with).unwrap());
+    expect![[r#"
+        {"template":{"name":"backup","language":{"code":"en"}},
+        "to":"1","biz_opaque_callback_data":"hl:AAAA"}"#]]
+    .assert_eq(&wrapped(
+        &encoded(r#"{"template":{"name":"paused"},"to":"1"}"#, &with).unwrap(),
+    ));
 }
 
 #[test]
@@ -162,6 +185,8 @@ fn the_ids_to_look_up_are_listed() {
 fn read_marks_get_the_providers_id() {
     let mark = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "ours"});
     let bytes = encode_mark_read(&mark, "wamid.T").unwrap();
-    expect![[r#"{"messaging_product":"whatsapp","status":"read","message_id":"wamid.T"}"#]]
-        .assert_eq(std::str::from_utf8(&bytes).unwrap());
+    expect![[r#"
+        {"messaging_product":"whatsapp",
+        "status":"read","message_id":"wamid.T"}"#]]
+    .assert_eq(&wrapped(std::str::from_utf8(&bytes).unwrap()));
 }

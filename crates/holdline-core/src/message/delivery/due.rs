@@ -67,10 +67,17 @@ impl Delivery {
             step.decide(hop, 1, Reason::Preferred);
         }
         self.tries = self.tries.saturating_add(1);
-        self.attempts.push(Try { hop, reached: Progress::None, failed: false });
+        self.attempts.push(Try {
+            hop,
+            reached: Progress::None,
+            failed: false,
+        });
         self.state = State::InFlight { since: context.now };
         step.changed = true;
-        step.effects.push(Effect::Send { number: self.number(), hop });
+        step.effects.push(Effect::Send {
+            number: self.number(),
+            hop,
+        });
     }
 
     fn cause_of_leaving(&self, from: u8, passed: Option<Cause>) -> Cause {
@@ -83,28 +90,34 @@ impl Delivery {
 
     fn doubt_over(&mut self, context: Context<'_>, step: &mut Step) {
         step.decide(self.hop, self.number(), Reason::DoubtOver);
-        let fault = Fault::new(FaultClass::Platform, "unknown", "the outcome was never learned");
+        let fault = Fault::new(
+            FaultClass::Platform,
+            "unknown",
+            "the outcome was never learned",
+        );
         self.fail_attempt(fault, None, context, step);
     }
 
     /// Placed, and the wanted receipt has not come: how long this may go on depends on the route.
-    fn look_at_receipt(
-        &mut self,
-        since: crate::Timestamp,
-        context: Context<'_>,
-        step: &mut Step,
-    ) {
+    fn look_at_receipt(&mut self, since: crate::Timestamp, context: Context<'_>, step: &mut Step) {
         let until = self.receipt_until(since, context);
         if context.now < until {
             self.state = State::Placed { since, until };
             return;
         }
         if !self.has_other_hop() {
-            self.state = State::Placed { since, until: self.terms.expires_at };
+            self.state = State::Placed {
+                since,
+                until: self.terms.expires_at,
+            };
             return;
         }
         let waited_ms = context.now.since_ms(since);
-        step.decide(self.hop, self.number(), Reason::ReceiptOverdue { waited_ms });
+        step.decide(
+            self.hop,
+            self.number(),
+            Reason::ReceiptOverdue { waited_ms },
+        );
         self.spend(self.hop);
         self.state = State::Waiting { due: context.now };
         step.changed = true;
@@ -123,7 +136,10 @@ impl Delivery {
             return self.terms.expires_at;
         }
         let patient = since.plus_ms(u64::from(hop.receipt_wait_ms));
-        let reached = self.attempts.last().map_or(Progress::None, |attempt| attempt.reached);
+        let reached = self
+            .attempts
+            .last()
+            .map_or(Progress::None, |attempt| attempt.reached);
         let view = context.routes.view(hop.route);
         let until = if view.health.is_usable() || reached >= Progress::Sent {
             patient

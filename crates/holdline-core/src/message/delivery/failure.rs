@@ -21,7 +21,13 @@ impl Delivery {
         }
         step.changed = true;
         if fault.opted_out {
-            step.decide(self.hop, number, Reason::OptedOut { code: fault.code.clone() });
+            step.decide(
+                self.hop,
+                number,
+                Reason::OptedOut {
+                    code: fault.code.clone(),
+                },
+            );
             self.fail(fault, context, step);
         } else if self.may_retry_here(&fault, not_before, context) {
             self.retry_later(&fault, not_before, context, step);
@@ -33,7 +39,11 @@ impl Delivery {
     /// Every hop is spent, or none may be taken for this fault.
     pub(super) fn give_up(&mut self, fault: Option<Fault>, context: Context<'_>, step: &mut Step) {
         let fault = fault.unwrap_or_else(|| {
-            Fault::new(FaultClass::Platform, "exhausted", "no hop of the plan is left")
+            Fault::new(
+                FaultClass::Platform,
+                "exhausted",
+                "no hop of the plan is left",
+            )
         });
         self.fail(fault, context, step);
     }
@@ -73,7 +83,8 @@ impl Delivery {
         retryable
             && !hop_over
             && self.number() < context.policy.attempts_max
-            && (self.tries < context.policy.tries_max || (last && fault.class != FaultClass::Request))
+            && (self.tries < context.policy.tries_max
+                || (last && fault.class != FaultClass::Request))
             && (last || !too_long)
     }
 
@@ -89,7 +100,10 @@ impl Delivery {
         let number = self.number();
         if !health.is_usable() && health != Health::Recovering && self.has_other_hop() {
             self.state = State::Waiting { due: context.now };
-            let refused = Reason::Refused { class: fault.class, code: fault.code.clone() };
+            let refused = Reason::Refused {
+                class: fault.class,
+                code: fault.code.clone(),
+            };
             step.decide(self.hop, number, refused);
             return self.move_on(context, step);
         }
@@ -97,11 +111,21 @@ impl Delivery {
         let due = not_before.map_or(jittered, |at| at.max(context.now));
         self.state = State::Waiting { due };
         let pause_ms = due.since_ms(context.now);
-        step.decide(self.hop, number, Reason::Retry { code: fault.code.clone(), pause_ms });
+        step.decide(
+            self.hop,
+            number,
+            Reason::Retry {
+                code: fault.code.clone(),
+                pause_ms,
+            },
+        );
     }
 
     fn leave_hop(&mut self, fault: Fault, context: Context<'_>, step: &mut Step) {
-        let refused = Reason::Refused { class: fault.class, code: fault.code.clone() };
+        let refused = Reason::Refused {
+            class: fault.class,
+            code: fault.code.clone(),
+        };
         step.decide(self.hop, self.number(), refused);
         let goes_on = self.current_hop().on.has(fault.class);
         self.spend(self.hop);
@@ -118,7 +142,10 @@ impl Delivery {
     fn backoff_ms(&self, context: Context<'_>) -> u64 {
         let policy = context.policy;
         let exponent = u32::from(self.tries.saturating_sub(1)).min(20);
-        let ceiling = policy.retry_base_ms.saturating_mul(1 << exponent).min(policy.retry_max_ms);
+        let ceiling = policy
+            .retry_base_ms
+            .saturating_mul(1 << exponent)
+            .min(policy.retry_max_ms);
         context.draw % (ceiling + 1)
     }
 }

@@ -16,6 +16,8 @@ mod outcome;
 mod receipt;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walks;
 
 use super::receipt::Progress;
 use super::terms::{HOPS_MAX, Hop, Priority, Terms};
@@ -35,7 +37,12 @@ pub enum End {
 }
 
 impl End {
-    pub const ALL: [Self; 4] = [Self::Delivered, Self::Expired, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 4] = [
+        Self::Delivered,
+        Self::Expired,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -123,7 +130,9 @@ pub struct Context<'a> {
 
 impl core::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Context").field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,12 +143,17 @@ impl Delivery {
     /// When the plan has no hop or more than [`HOPS_MAX`]: the shell validates plans first.
     #[must_use]
     pub fn new(id: MessageId, terms: Terms, hops: Box<[Hop]>) -> Self {
-        assert!((1..=HOPS_MAX).contains(&hops.len()), "a plan has 1 to {HOPS_MAX} hops");
+        assert!(
+            (1..=HOPS_MAX).contains(&hops.len()),
+            "a plan has 1 to {HOPS_MAX} hops"
+        );
         Self {
             id,
             terms,
             hops,
-            state: State::Waiting { due: terms.created_at },
+            state: State::Waiting {
+                due: terms.created_at,
+            },
             hop: 0,
             hop_since: terms.created_at,
             tries: 0,
@@ -229,7 +243,9 @@ impl Delivery {
     }
 
     fn has_other_hop(&self) -> bool {
-        (0_u8..).zip(self.hops.iter()).any(|(ix, _)| ix != self.hop && !self.is_spent(ix))
+        (0_u8..)
+            .zip(self.hops.iter())
+            .any(|(ix, _)| ix != self.hop && !self.is_spent(ix))
     }
 
     fn try_of(&self, number: u16) -> Option<&Try> {

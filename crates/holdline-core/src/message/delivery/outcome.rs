@@ -10,12 +10,7 @@ use crate::step::{Reason, Step};
 impl Delivery {
     /// What attempt `number` came to. A second report of the same attempt changes nothing but
     /// what it adds (a late "accepted" settles a doubt).
-    pub fn handle_outcome(
-        &mut self,
-        number: u16,
-        outcome: &Outcome,
-        context: Context<'_>,
-    ) -> Step {
+    pub fn handle_outcome(&mut self, number: u16, outcome: &Outcome, context: Context<'_>) -> Step {
         let mut step = Step::default();
         let current = number == self.number();
         let open = matches!(self.state, State::InFlight { .. } | State::InDoubt { .. });
@@ -26,7 +21,11 @@ impl Delivery {
             Outcome::Rejected(fault) if current && open => {
                 self.fail_attempt(fault.clone(), None, context, &mut step);
             }
-            Outcome::Throttled { fault, scope, until } if current && open => {
+            Outcome::Throttled {
+                fault,
+                scope,
+                until,
+            } if current && open => {
                 let until = match scope {
                     ThrottleScope::Route => *until,
                     ThrottleScope::Recipient => Some(self.pair_pause(*until, context)),
@@ -43,7 +42,10 @@ impl Delivery {
 
     /// Nothing is sent again until a receipt settles it or the window is over (invariant 4).
     pub(super) fn doubt(&mut self, code: &str, context: Context<'_>, step: &mut Step) {
-        let reached = self.attempts.last().map_or(Progress::None, |attempt| attempt.reached);
+        let reached = self
+            .attempts
+            .last()
+            .map_or(Progress::None, |attempt| attempt.reached);
         if reached > Progress::None {
             self.place(context, step);
             return;
@@ -55,9 +57,19 @@ impl Delivery {
                 .min(self.terms.expires_at),
             DuplicateRule::Never => self.terms.expires_at,
         };
-        self.state = State::InDoubt { since: context.now, until };
+        self.state = State::InDoubt {
+            since: context.now,
+            until,
+        };
         step.changed = true;
-        step.decide(self.hop, self.number(), Reason::InDoubt { code: code.into(), until });
+        step.decide(
+            self.hop,
+            self.number(),
+            Reason::InDoubt {
+                code: code.into(),
+                until,
+            },
+        );
     }
 
     /// The provider has it: wait for the wanted receipt.

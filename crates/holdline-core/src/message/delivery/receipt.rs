@@ -37,7 +37,9 @@ impl Delivery {
         context: Context<'_>,
         step: &mut Step,
     ) {
-        let Some(attempt) = self.try_mut(number) else { return };
+        let Some(attempt) = self.try_mut(number) else {
+            return;
+        };
         let before = attempt.reached;
         if progress <= before {
             return self.settle_flight(number, context, step);
@@ -60,7 +62,9 @@ impl Delivery {
     }
 
     fn go_on(&mut self, number: u16, progress: Progress, context: Context<'_>, step: &mut Step) {
-        let Some(hop) = self.hop_of(number) else { return };
+        let Some(hop) = self.hop_of(number) else {
+            return;
+        };
         let done = progress.satisfies(self.hops[usize::from(hop)].success);
         let current = number == self.number();
         match self.state {
@@ -112,7 +116,9 @@ impl Delivery {
 
     /// Acceptance is news to the app only where the hop wants no more than that.
     fn tell(&mut self, number: u16, progress: Progress, step: &mut Step) {
-        let Some(hop) = self.hop_of(number) else { return };
+        let Some(hop) = self.hop_of(number) else {
+            return;
+        };
         let silent = self.hops[usize::from(hop)].success > crate::message::Success::Accepted;
         let news = match progress {
             Progress::None => return,

@@ -157,7 +157,7 @@ async fn an_advance_keeps_all_that_happened(store: &dyn Store) {
     };
     put(store, vec![Op::Advance(Box::new(first))]).await;
     let timeline = store.timeline(message_id(1)).await.expect("reads");
-    assert_eq!(timeline.attempts, [started.clone()]);
+    assert_eq!(timeline.attempts, std::slice::from_ref(&started));
     let ended = AttemptEnd {
         key,
         at: at(30),

@@ -109,11 +109,6 @@ impl Call {
         }
     }
 
-    /// The canonical address of the person a send names.
-    pub(crate) fn address(&self) -> Option<&str> {
-        self.address.as_deref()
-    }
-
     pub(crate) fn endpoint(&self) -> &'static str {
         const EDGES: &[&str] = &[
             "messages",

@@ -110,13 +110,23 @@ impl GraphError {
 
     pub(crate) fn throughput() -> Self {
         Self::new(429, 130_429, "Rate limit hit")
-            .details("Message failed to send because there were too many messages sent from this phone number in a short period of time")
+            .details(
+                "Message failed to send because there were too many messages sent from this \
+                 phone number in a short period of time",
+            )
             .retry_after(1)
     }
 
     pub(crate) fn pair_rate() -> Self {
-        Self::new(400, 131_056, "(Business Account, Consumer Account) pair rate limit hit")
-            .details("Message failed to send because there were too many messages sent from this phone number to the same phone number in a short period of time")
+        Self::new(
+            400,
+            131_056,
+            "(Business Account, Consumer Account) pair rate limit hit",
+        )
+        .details(
+            "Message failed to send because there were too many messages sent from this \
+                 phone number to the same phone number in a short period of time",
+        )
     }
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {

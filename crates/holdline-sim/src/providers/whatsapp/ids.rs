@@ -33,10 +33,8 @@ mod tests {
     fn ids_look_like_the_real_ones() {
         let mut draws = Draws::new(1);
         let id = outbound(&mut draws, "+16505551234");
-        assert!(id.starts_with("wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI"), "{id}");
-        assert!(
-            inbound(&mut draws, "16505551234").starts_with("wamid.HBgLMTY1MDU1NTEyMzQVAgASGBQ")
-        );
+        assert!(id.starts_with("wamid.HBgLMTY1MDU1NTEyMzQVAgARGB"), "{id}");
+        assert!(inbound(&mut draws, "16505551234").starts_with("wamid.HBgLMTY1MDU1NTEyMzQVAgASGB"));
         assert_ne!(id, outbound(&mut draws, "+16505551234"));
     }
 }

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// Largest file to import.
 const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-const COLUMNS: [(&str, &str); 3] = [
+const COLUMNS: [(&str, &str); 4] = [
     ("CONTACT", "id"),
     ("NAME", "name"),
-    ("CHANNELS", "channels"),
+    ("KEY", "external_id"),
+    ("UPDATED", "updated_at"),
 ];
 const BAD_COLUMNS: [(&str, &str); 2] = [("LINE", "line"), ("PROBLEM", "problem")];
 
@@ -42,10 +43,10 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     remote: Remote,
     /// Most people to list
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
-    /// Go on where the last page ended
-    #[arg(long, value_name = "CURSOR")]
+    /// Only contacts after this one
+    #[arg(long, value_name = "ID")]
     after: Option<String>,
 }
 

@@ -21,6 +21,8 @@ use url::Url;
 /// Where the server is unless `--url` or HOLDLINE_URL says otherwise.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 const UNREACHABLE_FIX: &str = "start `holdline serve`, or name the server with --url";
+/// What the HTTP client logs in place of the path.
+const TEMPLATE: &str = "(api)";
 const TIMEOUT_MS: u32 = 30_000;
 const CONNECT_TIMEOUT_MS: u32 = 5_000;
 const IN_FLIGHT_MAX: u32 = 4;
@@ -122,35 +124,36 @@ impl ApiClient {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<Value, ApiFault> {
-        self.call(Method::GET, path, query, None).await
-    }
-
-    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, ApiFault> {
-        let body = ("application/json", Bytes::from(body.to_string()));
-        self.call(Method::POST, path, &[], Some(body)).await
-    }
-
-    pub(crate) async fn post_csv(&self, path: &[&str], text: Bytes) -> Result<Value, ApiFault> {
-        self.call(Method::POST, path, &[], Some(("text/csv", text)))
+        self.call(Request::new(Method::GET, self.url(path, query), TEMPLATE))
             .await
     }
 
-    async fn call(
+    /// With a key, a repeat of the same request does nothing twice.
+    pub(crate) async fn post(
         &self,
-        method: Method,
         path: &[&str],
-        query: &[(&str, String)],
-        body: Option<(&str, Bytes)>,
+        body: &Value,
+        idempotency_key: Option<&str>,
     ) -> Result<Value, ApiFault> {
-        let mut request = Request::new(method, self.url(path, query), "(api)");
-        request = request.header(header::ACCEPT.as_str(), "application/json");
+        let request = Request::new(Method::POST, self.url(path, &[]), TEMPLATE);
+        let request = request.json(body.to_string());
+        self.call(match idempotency_key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        })
+        .await
+    }
+
+    pub(crate) async fn post_csv(&self, path: &[&str], text: Bytes) -> Result<Value, ApiFault> {
+        let request = Request::new(Method::POST, self.url(path, &[]), TEMPLATE);
+        let request = request.header(header::CONTENT_TYPE.as_str(), "text/csv");
+        self.call(request.body(Body::Bytes(text))).await
+    }
+
+    async fn call(&self, request: Request) -> Result<Value, ApiFault> {
+        let mut request = request.header(header::ACCEPT.as_str(), "application/json");
         if let Some(token) = &self.token {
             request = request.bearer(token.expose());
-        }
-        if let Some((kind, bytes)) = body {
-            request = request
-                .header(header::CONTENT_TYPE.as_str(), kind)
-                .body(Body::Bytes(bytes));
         }
         let answer = self
             .client
@@ -198,12 +201,12 @@ fn problem(value: &Value) -> String {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let head = [text(value, "title"), text(value, "detail")];
     let field = |error: &Value| {
-        let name = text(error, "field")
-            .or_else(|| text(error, "pointer"))
-            .unwrap_or_default();
+        let part = |key| text(error, key).unwrap_or_default();
         format!(
-            "\n    {name}: {}",
-            text(error, "detail").unwrap_or_default()
+            "\n    {}: {}\n        fix: {}",
+            part("field"),
+            part("message"),
+            part("fix")
         )
     };
     let errors = value
@@ -265,13 +268,17 @@ mod tests {
     #[tokio::test]
     async fn a_problem_answer_names_its_fields() {
         let body = r#"{"title":"Invalid message","detail":"one field is wrong",
-            "errors":[{"field":"to","detail":"is no address"}]}"#;
+            "errors":[{"field":"/to","message":"is missing","fix":"name one"}]}"#;
         let client = client(422, body).await;
-        let fault = client.post(&["messages"], &Value::Null).await.unwrap_err();
+        let fault = client
+            .post(&["messages"], &Value::Null, None)
+            .await
+            .unwrap_err();
         assert_eq!(fault.exit(), Exit::Failed);
         expect![[r#"
             the server refused (422): Invalid message: one field is wrong
-                to: is no address"#]]
+                /to: is missing
+                    fix: name one"#]]
         .assert_eq(&fault.to_string());
     }
 

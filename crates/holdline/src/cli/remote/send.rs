@@ -62,7 +62,9 @@ impl std::fmt::Debug for SendArgs {
 
 pub(crate) async fn run(args: SendArgs, context: &Context) -> anyhow::Result<Exit> {
     let api = args.remote.api()?;
-    let mut message = api.post(&["messages"], &body(&args)).await?;
+    let mut message = api
+        .post(&["messages"], &body(&args), args.idempotency_key.as_deref())
+        .await?;
     if args.wait {
         message = ended(&api, message, Duration::from_secs(args.wait_max)).await?;
     }
@@ -78,27 +80,40 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> anyhow::Result<Exi
 }
 
 fn body(args: &SendArgs) -> Value {
-    let content = match (&args.text, &args.template) {
-        (Some(text), _) => json!({"type": "text", "text": text}),
-        (None, template) => json!({
-            "type": "template",
-            "name": template,
-            "language": args.language,
-            "values": args.values,
-        }),
-    };
-    let mut body = json!({"to": args.to, "content": content});
+    let mut body = json!({"to": recipient(&args.to)});
+    match (&args.text, &args.template) {
+        (Some(text), _) => body["text"] = json!(text),
+        (None, name) => body["message"] = template(name.as_deref(), args),
+    }
     if let Some(priority) = &args.priority {
         body["priority"] = json!(priority);
-    }
-    if let Some(key) = &args.idempotency_key {
-        body["idempotency_key"] = json!(key);
     }
     if !args.channels.is_empty() {
         let hop = |channel: &String| json!({"channel": channel});
         body["plan"] = args.channels.iter().map(hop).collect();
     }
     body
+}
+
+/// A contact id is 32 hexadecimal digits; no phone number is so long.
+fn recipient(to: &str) -> Value {
+    if to.len() == 32 && to.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        json!({"contact": to})
+    } else if to.contains('@') {
+        json!({"email": to})
+    } else {
+        json!({"phone": to})
+    }
+}
+
+fn template(name: Option<&str>, args: &SendArgs) -> Value {
+    let mut template = json!({"name": name, "language": {"code": args.language}});
+    if !args.values.is_empty() {
+        let parameter = |text: &String| json!({"type": "text", "text": text});
+        let parameters: Vec<_> = args.values.iter().map(parameter).collect();
+        template["components"] = json!([{"type": "body", "parameters": parameters}]);
+    }
+    json!({"type": "template", "template": template})
 }
 
 /// Asks until the message has ended or the time is up; gives it as last seen.
@@ -116,5 +131,62 @@ async fn ended(api: &ApiClient, sent: Value, max: Duration) -> anyhow::Result<Va
         }
         tokio::time::sleep(POLL_INTERVAL).await;
         message = api.get(&["messages", &id], &[]).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    fn check(arguments: &[&str], expect: &Value) {
+        let cli = Cli::parse_from(["holdline", "send"].iter().chain(arguments));
+        let Command::Send(args) = cli.command else {
+            panic!("send is the command")
+        };
+        assert_eq!(body(&args), *expect);
+    }
+
+    #[test]
+    fn a_text_goes_to_whom_the_address_says() {
+        let text = ["--text", "hi", "--to"];
+        let id = "01935c9e000070008000000000000001";
+        for (to, key) in [
+            (id, "contact"),
+            ("a@b.example", "email"),
+            ("+1 555 0100", "phone"),
+        ] {
+            check(
+                &[&text[..], &[to]].concat(),
+                &json!({"to": {key: to}, "text": "hi"}),
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_has_the_shape_of_the_cloud_api() {
+        let arguments = [
+            "--to",
+            "1",
+            "--template",
+            "t",
+            "--language",
+            "en_US",
+            "--value",
+            "x",
+        ];
+        let more = ["--priority", "urgent", "--channels", "whatsapp,sms"];
+        let parameters = json!([{"type": "text", "text": "x"}]);
+        let expect = json!({
+            "to": {"phone": "1"},
+            "message": {"type": "template", "template": {
+                "name": "t", "language": {"code": "en_US"},
+                "components": [{"type": "body", "parameters": parameters}],
+            }},
+            "priority": "urgent",
+            "plan": [{"channel": "whatsapp"}, {"channel": "sms"}],
+        });
+        check(&[&arguments[..], &more[..]].concat(), &expect);
     }
 }

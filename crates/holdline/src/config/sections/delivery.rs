@@ -17,16 +17,21 @@ section! {
         patience_service_ms: u64 = 120_000, 0 to 86_400_000;
         /// How long bulk messages wait once the route is Down.
         patience_bulk_ms: u64 = 1_800_000, 0 to 604_800_000;
-        /// How long the fate of an attempt may stay unknown before the duplicate rule decides.
-        ambiguity_ms: u64 = 60_000, 1_000 to 86_400_000;
-        /// How long a sent emergency message waits for its receipt before it goes another way.
-        receipt_wait_emergency_ms: u64 = 30_000, 1_000 to 2_592_000_000;
+        /// How long the fate of an attempt of an emergency message may stay unknown before the
+        /// duplicate rule decides. Bulk is never sent again while it is unknown.
+        ambiguity_emergency_ms: u64 = 5_000, 100 to 86_400_000;
         /// The same for urgent messages.
-        receipt_wait_urgent_ms: u64 = 120_000, 1_000 to 2_592_000_000;
+        ambiguity_urgent_ms: u64 = 15_000, 100 to 86_400_000;
         /// The same for service messages.
-        receipt_wait_service_ms: u64 = 900_000, 1_000 to 2_592_000_000;
+        ambiguity_service_ms: u64 = 120_000, 100 to 86_400_000;
+        /// How long a sent emergency message waits for its receipt before it goes another way.
+        receipt_wait_emergency_ms: u64 = 30_000, 100 to 2_592_000_000;
+        /// The same for urgent messages.
+        receipt_wait_urgent_ms: u64 = 120_000, 100 to 2_592_000_000;
+        /// The same for service messages.
+        receipt_wait_service_ms: u64 = 900_000, 100 to 2_592_000_000;
         /// The same for bulk messages.
-        receipt_wait_bulk_ms: u64 = 86_400_000, 1_000 to 2_592_000_000;
+        receipt_wait_bulk_ms: u64 = 86_400_000, 100 to 2_592_000_000;
         /// First wait before a retry; it doubles from try to try, with full jitter.
         retry_base_ms: u64 = 500, 10 to 600_000;
         /// Longest wait before a retry.

@@ -82,7 +82,7 @@ impl Whatsapp {
         for (name, _) in secrets.iter().filter(|(_, secret)| secret.is_none()) {
             let path = format!("whatsapp.{name}");
             let mend = format!("set whatsapp.{name}_file to the path of a file that holds it");
-            let what = "is missing: no webhook of Meta can be trusted";
+            let what = "is missing: no webhook can be trusted";
             reader.fault(&[&path, "whatsapp.sender.0.phone_number_id"], what, &mend);
         }
     }

@@ -11,7 +11,10 @@ const EDITS_MAX: usize = 3;
 /// The faults of `value` against the component `name` of `document`.
 pub(crate) fn check(document: &Value, name: &str, value: &Value) -> Vec<FieldFault> {
     let pointer = format!("/components/schemas/{name}");
-    let mut checker = Checker { document, faults: Vec::new() };
+    let mut checker = Checker {
+        document,
+        faults: Vec::new(),
+    };
     match document.pointer(&pointer) {
         Some(schema) => checker.value(schema, value, ""),
         None => unreachable!("every body type is a component of the document"),
@@ -51,7 +54,11 @@ impl<'a> Checker<'a> {
         if !types.is_empty() && !types.iter().any(|name| is_a(name, value)) {
             let wanted = types.iter().filter(|name| **name != "null").copied();
             let wanted = wanted.collect::<Vec<_>>().join(" or ");
-            return self.fault(at, format!("is not of type {wanted}"), format!("give {wanted}"));
+            return self.fault(
+                at,
+                format!("is not of type {wanted}"),
+                format!("give {wanted}"),
+            );
         }
         match value {
             Value::Object(fields) => self.object(schema, fields, at),
@@ -70,10 +77,16 @@ impl<'a> Checker<'a> {
         match branches.iter().find(fits) {
             Some(branch) => self.value(branch, value, at),
             None => {
-                let names = branches.iter().flat_map(|branch| types(self.resolve(branch)));
+                let names = branches
+                    .iter()
+                    .flat_map(|branch| types(self.resolve(branch)));
                 let wanted: Vec<_> = names.filter(|name| *name != "null").collect();
                 let wanted = wanted.join(" or ");
-                self.fault(at, format!("is not of type {wanted}"), format!("give {wanted}"));
+                self.fault(
+                    at,
+                    format!("is not of type {wanted}"),
+                    format!("give {wanted}"),
+                );
             }
         }
     }
@@ -82,7 +95,9 @@ impl<'a> Checker<'a> {
         for name in texts(schema, "required").filter(|name| !fields.contains_key(*name)) {
             self.fault(&join(at, name), "is required".into(), "add it".into());
         }
-        let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
+        let Some(known) = schema.get("properties").and_then(Value::as_object) else {
+            return;
+        };
         let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         for (name, value) in fields {
             match known.get(name) {
@@ -100,10 +115,18 @@ impl<'a> Checker<'a> {
         let limit = |name: &str| schema.get(name).and_then(Value::as_u64);
         let length = items.len() as u64;
         if let Some(min) = limit("minItems").filter(|min| length < *min) {
-            self.fault(at, "has too few items".into(), format!("give at least {min}"));
+            self.fault(
+                at,
+                "has too few items".into(),
+                format!("give at least {min}"),
+            );
         }
         if let Some(max) = limit("maxItems").filter(|max| length > *max) {
-            return self.fault(at, "has too many items".into(), format!("give at most {max}"));
+            return self.fault(
+                at,
+                "has too many items".into(),
+                format!("give at most {max}"),
+            );
         }
         if let Some(item_schema) = schema.get("items") {
             for (ix, item) in items.iter().enumerate() {
@@ -116,10 +139,18 @@ impl<'a> Checker<'a> {
         let limit = |name: &str| schema.get(name).and_then(Value::as_u64);
         let length = text.chars().count() as u64;
         if let Some(min) = limit("minLength").filter(|min| length < *min) {
-            self.fault(at, "is too short".into(), format!("give at least {min} characters"));
+            self.fault(
+                at,
+                "is too short".into(),
+                format!("give at least {min} characters"),
+            );
         }
         if let Some(max) = limit("maxLength").filter(|max| length > *max) {
-            self.fault(at, "is too long".into(), format!("give at most {max} characters"));
+            self.fault(
+                at,
+                "is too long".into(),
+                format!("give at most {max} characters"),
+            );
         }
         if schema.get("enum").is_some() && !texts(schema, "enum").any(|known| known == text) {
             let fix = propose(text, texts(schema, "enum"));
@@ -157,7 +188,10 @@ fn types(schema: &Value) -> Vec<&str> {
 }
 
 fn texts<'a>(schema: &'a Value, key: &str) -> impl Iterator<Item = &'a str> + Clone {
-    let items = schema.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let items = schema
+        .get(key)
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     items.iter().filter_map(Value::as_str)
 }
 
@@ -228,8 +262,14 @@ mod tests {
 
     #[test]
     fn what_fits_has_no_fault() {
-        check_order(json!({"to": "me", "priority": null, "wait": "1s", "hops": null}), expect![""]);
-        check_order(json!({"to": "me", "priority": "bulk", "wait": 9}), expect![""]);
+        check_order(
+            json!({"to": "me", "priority": null, "wait": "1s", "hops": null}),
+            expect![""],
+        );
+        check_order(
+            json!({"to": "me", "priority": "bulk", "wait": 9}),
+            expect![""],
+        );
     }
 
     #[test]

@@ -9,13 +9,13 @@ use crate::http::state::AppState;
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 /// Most rows of a page.
-pub(crate) const LIMIT_MAX: usize = 200;
+pub(crate) const LIMIT_MAX: usize = 500;
 /// Rows of a page when the caller names no number.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
 const KEY_CHARS_MAX: usize = 255;
@@ -29,9 +29,10 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Answer<Self> {
         let refused = |detail| Problem::new(Kind::Unauthorized, detail);
         match auth::authenticate(state, auth::bearer(&parts.headers)).await {
-            Ok(caller) if caller.only_registers() => {
-                Err(Problem::new(Kind::Forbidden, "this token may only register webhooks"))
-            }
+            Ok(caller) if caller.only_registers() => Err(Problem::new(
+                Kind::Forbidden,
+                "this token may only register webhooks",
+            )),
             Ok(caller) => Ok(Self(caller)),
             Err(AuthError::Missing) => Err(refused("the request carries no token")),
             Err(AuthError::Unknown) => Err(refused("the token is not known")),
@@ -54,7 +55,10 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 pub(crate) async fn read_body(state: &AppState, body: Body) -> Answer<Bytes> {
     let bytes_max = state.config.http.body_max_bytes;
     to_bytes(body, bytes_max).await.map_err(|_| {
-        Problem::new(Kind::TooLarge, format!("the body is broken off or longer than {bytes_max} bytes"))
+        Problem::new(
+            Kind::TooLarge,
+            format!("the body is broken off or longer than {bytes_max} bytes"),
+        )
     })
 }
 
@@ -63,7 +67,11 @@ pub(crate) fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Answer<T> {
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
         Problem::new(
             Kind::Malformed,
-            format!("the body is not JSON (line {}, column {})", error.line(), error.column()),
+            format!(
+                "the body is not JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
         )
     })?;
     let faults = check(docs::document(), &T::name(), &value);
@@ -92,14 +100,25 @@ impl Params {
                 };
                 faults.push(FieldFault::new(name.as_str(), "is not known here", fix));
             } else if params[..ix].iter().any(|(earlier, _)| earlier == name) {
-                faults.push(FieldFault::new(name.as_str(), "stands twice", "give it once"));
+                faults.push(FieldFault::new(
+                    name.as_str(),
+                    "stands twice",
+                    "give it once",
+                ));
             }
         }
-        if faults.is_empty() { Ok(Self(params)) } else { Err(Problem::invalid(faults)) }
+        if faults.is_empty() {
+            Ok(Self(params))
+        } else {
+            Err(Problem::invalid(faults))
+        }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The parameter, read by `read`; `fix` says what may stand there.
@@ -109,24 +128,36 @@ impl Params {
         fix: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Answer<Option<T>> {
-        let Some(text) = self.get(name) else { return Ok(None) };
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
         match read(text) {
             Some(value) => Ok(Some(value)),
-            None => Err(Problem::invalid(vec![FieldFault::new(name, "cannot be read", fix)])),
+            None => Err(Problem::invalid(vec![FieldFault::new(
+                name,
+                "cannot be read",
+                fix,
+            )])),
         }
     }
 
     /// `limit`, or the usual size of a page.
     pub(crate) fn limit(&self) -> Answer<usize> {
         let fix = format!("give a number from 1 to {LIMIT_MAX}");
-        let read = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        let read = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        };
         Ok(self.get_as("limit", &fix, read)?.unwrap_or(LIMIT_DEFAULT))
     }
 }
 
 /// The `Idempotency-Key` header: 1 to 255 visible ASCII characters.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Answer<Option<String>> {
-    let Some(given) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(given) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
     let plain = |text: &&str| {
         (1..=KEY_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
     };
@@ -158,11 +189,17 @@ mod tests {
 
     #[test]
     fn unknown_and_doubled_parameters_are_refused() {
-        assert!(faults("before=1&limit=200").is_empty());
-        assert_eq!(faults("limits=1"), ["limits is not known here: did you mean `limit`?"]);
-        assert_eq!(faults("limit=1&limit=2"), ["limit stands twice: give it once"]);
-        for limit in ["0", "201", "x", ""] {
-            let fault = "limit cannot be read: give a number from 1 to 200";
+        assert!(faults("before=1&limit=500").is_empty());
+        assert_eq!(
+            faults("limits=1"),
+            ["limits is not known here: did you mean `limit`?"]
+        );
+        assert_eq!(
+            faults("limit=1&limit=2"),
+            ["limit stands twice: give it once"]
+        );
+        for limit in ["0", "501", "x", ""] {
+            let fault = "limit cannot be read: give a number from 1 to 500";
             assert_eq!(faults(&format!("limit={limit}")), [fault]);
         }
     }

@@ -73,9 +73,12 @@ impl Kind {
     const fn row(self) -> (StatusCode, &'static str, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Malformed => {
-                (S::BAD_REQUEST, "malformed", "The request cannot be read", "Send what the error names.")
-            }
+            Self::Malformed => (
+                S::BAD_REQUEST,
+                "malformed",
+                "The request cannot be read",
+                "Send what the error names.",
+            ),
             Self::Invalid => (
                 S::UNPROCESSABLE_ENTITY,
                 "invalid",
@@ -94,9 +97,12 @@ impl Kind {
                 "The token does not reach so far",
                 "Use a token whose scope includes this sender.",
             ),
-            Self::NotFound => {
-                (S::NOT_FOUND, "not-found", "There is no such thing", "Check the id and the path.")
-            }
+            Self::NotFound => (
+                S::NOT_FOUND,
+                "not-found",
+                "There is no such thing",
+                "Check the id and the path.",
+            ),
             Self::MethodNotAllowed => (
                 S::METHOD_NOT_ALLOWED,
                 "method-not-allowed",
@@ -133,9 +139,12 @@ impl Kind {
                 "The person withdrew consent",
                 "Do not send; the person can give consent again by writing START.",
             ),
-            Self::TooLarge => {
-                (S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "Send less at a time.")
-            }
+            Self::TooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+                "Send less at a time.",
+            ),
             Self::MediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "media-type",
@@ -176,7 +185,11 @@ impl FieldFault {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { field: field.into(), message: message.into(), fix: fix.into() }
+        Self {
+            field: field.into(),
+            message: message.into(),
+            fix: fix.into(),
+        }
     }
 }
 
@@ -194,7 +207,12 @@ pub(crate) type Answer<T> = Result<T, Problem>;
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_s: None,
+        }
     }
 
     /// The faults of the fields, the first [`FAULTS_MAX`] of them.
@@ -204,7 +222,10 @@ impl Problem {
             count => format!("{count} faults; see errors"),
         };
         errors.truncate(FAULTS_MAX);
-        Self { errors, ..Self::new(Kind::Invalid, detail) }
+        Self {
+            errors,
+            ..Self::new(Kind::Invalid, detail)
+        }
     }
 
     pub(crate) fn with_fault(mut self, fault: FieldFault) -> Self {
@@ -217,7 +238,10 @@ impl Problem {
     }
 
     pub(crate) fn retry(kind: Kind, detail: impl Into<String>, after_s: u32) -> Self {
-        Self { retry_after_s: Some(after_s), ..Self::new(kind, detail) }
+        Self {
+            retry_after_s: Some(after_s),
+            ..Self::new(kind, detail)
+        }
     }
 
     #[cfg(test)]
@@ -294,7 +318,11 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "the store refused a request of the API");
-        Self::retry(Kind::Unavailable, "the store does not answer", RETRY_STORE_S)
+        Self::retry(
+            Kind::Unavailable,
+            "the store does not answer",
+            RETRY_STORE_S,
+        )
     }
 }
 
@@ -318,4 +346,3 @@ impl From<Refusal> for Problem {
         }
     }
 }
-

@@ -6,8 +6,13 @@ use utoipa::ToSchema;
 
 const DAY_MS: i64 = 86_400_000;
 /// Units of a span, longest name first where one ends with another.
-const UNITS: [(&str, u64); 5] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
 
 /// A span of time: milliseconds as a number, or a text such as `500ms`, `30s`, `5m`, `2h`, `1d`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,15 +69,21 @@ fn parse_span(text: &str) -> Option<u64> {
 /// Three groups of digits; the parts are of fixed width, so a sign has no place in them.
 fn triple(text: &str, separator: &str) -> Option<(i64, i64, i64)> {
     let mut parts = text.split(separator).map(|part| {
-        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<i64>().ok())?
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| part.parse::<i64>().ok())?
     });
     let triple = (parts.next()??, parts.next()??, parts.next()??);
     parts.next().is_none().then_some(triple)
 }
 
 fn fraction(rest: &str) -> Option<(i64, &str)> {
-    let Some(rest) = rest.strip_prefix('.') else { return Some((0, rest)) };
-    let end = rest.find(|c: char| !c.is_ascii_digit()).filter(|end| *end > 0)?;
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some((0, rest));
+    };
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .filter(|end| *end > 0)?;
     let (digits, zone) = rest.split_at(end);
     let padded: String = digits.chars().chain("000".chars()).take(3).collect();
     Some((padded.parse().ok()?, zone))
@@ -109,12 +120,20 @@ fn civil_of(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
 fn days_of_month(year: i64, month: i64) -> i64 {
-    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let next = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
     days_of(next.0, next.1, 1) - days_of(year, month, 1)
 }
 
@@ -139,9 +158,17 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", "2026-11-23", "2026-11-23T00:35:20", "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z",
-            "2026-11-23T24:00:00Z", "2026-11-23T00:00:00.Z", "2026-11-23T00:00:00+1:00",
-            "+026-11-23T00:00:00Z", "2026-11-23T00:00:00é", "1795394120",
+            "",
+            "2026-11-23",
+            "2026-11-23T00:35:20",
+            "2025-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-23T00:00:00.Z",
+            "2026-11-23T00:00:00+1:00",
+            "+026-11-23T00:00:00Z",
+            "2026-11-23T00:00:00é",
+            "1795394120",
         ] {
             check(text, None);
         }
@@ -149,7 +176,12 @@ mod tests {
 
     #[test]
     fn spans_are_numbers_of_milliseconds_or_texts_with_a_unit() {
-        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("5 m", 300_000), ("1d", 86_400_000)] {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5 m", 300_000),
+            ("1d", 86_400_000),
+        ] {
             assert_eq!(Span::Text(text.into()).ms(), Some(ms), "{text}");
         }
         for text in ["", "30", "s", "-1s", "1.5s", "1w", "99999999999999999999s"] {

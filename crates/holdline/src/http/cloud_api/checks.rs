@@ -41,9 +41,17 @@ pub(super) async fn template(
     sending: &Sending<'_>,
     content: &Content,
 ) -> Result<Option<Used>, GraphError> {
-    let Content::Template(given) = content else { return Ok(None) };
+    let Content::Template(given) = content else {
+        return Ok(None);
+    };
     let waba = &sending.sender.waba_id;
-    let page = sending.state.library.templates.page(waba).await.map_err(|it| store_down(&it))?;
+    let page = sending
+        .state
+        .library
+        .templates
+        .page(waba)
+        .await
+        .map_err(|it| store_down(&it))?;
     if page.is_empty() {
         return Ok(None);
     }
@@ -68,7 +76,9 @@ pub(super) fn priority(
             GraphError::invalid_parameter("Holdline-Priority (header)", mend)
         });
     }
-    let category = template.map(|used| used.category.to_ascii_uppercase()).unwrap_or_default();
+    let category = template
+        .map(|used| used.category.to_ascii_uppercase())
+        .unwrap_or_default();
     Ok(match category.as_str() {
         "AUTHENTICATION" => Priority::Urgent,
         "MARKETING" => Priority::Bulk,
@@ -88,21 +98,37 @@ pub(super) async fn need_message(
     let known = match parse_wamid(wamid) {
         None => false,
         Some((id, Direction::Outbound)) => {
-            let found = store.message(MessageId(id)).await.map_err(|it| store_down(&it))?;
+            let found = store
+                .message(MessageId(id))
+                .await
+                .map_err(|it| store_down(&it))?;
             found.is_some_and(|it| it.message.sender == *phone)
         }
         Some((id, Direction::Inbound)) => {
-            let found = store.inbound(InboundId(id)).await.map_err(|it| store_down(&it))?;
+            let found = store
+                .inbound(InboundId(id))
+                .await
+                .map_err(|it| store_down(&it))?;
             found.is_some_and(|it| it.sender == *phone)
         }
     };
     let mend = "is no id of a message that this number sent or received: use the id of the send \
                 reply or of the webhook";
-    if known { Ok(()) } else { Err(GraphError::invalid_value(path, mend)) }
+    if known {
+        Ok(())
+    } else {
+        Err(GraphError::invalid_value(path, mend))
+    }
 }
 
 async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
-    let found = sending.state.engine.store().media(id).await.map_err(|it| store_down(&it))?;
+    let found = sending
+        .state
+        .engine
+        .store()
+        .media(id)
+        .await
+        .map_err(|it| store_down(&it))?;
     let alive = |expires_at| expires_at > sending.state.engine.now();
     let known = found.is_some_and(|media| {
         let owner = sending.state.sender(&media.sender);
@@ -110,8 +136,13 @@ async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
         alive(media.expires_at)
             && (same || owner.is_some_and(|it| it.waba_id == sending.sender.waba_id))
     });
-    let mend = "is not a valid WhatsApp business account media attachment ID: upload the file first";
-    if known { Ok(()) } else { Err(GraphError::invalid_parameter("id of the media", mend)) }
+    let mend =
+        "is not a valid WhatsApp business account media attachment ID: upload the file first";
+    if known {
+        Ok(())
+    } else {
+        Err(GraphError::invalid_parameter("id of the media", mend))
+    }
 }
 
 fn usable(page: &Page, given: &Template) -> Result<String, GraphError> {
@@ -141,11 +172,18 @@ fn media_ids(content: &Content) -> Vec<&str> {
         Content::Interactive(interactive) => {
             let cards = interactive.cards.iter().map(|card| &card.header);
             let headers = std::iter::once(&interactive.header).chain(cards);
-            headers.filter_map(|header| of_header(header.as_ref())).collect()
+            headers
+                .filter_map(|header| of_header(header.as_ref()))
+                .collect()
         }
         Content::Template(template) => {
             let cards = template.cards.iter().flat_map(|card| &card.header);
-            template.header.iter().chain(cards).filter_map(of_param).collect()
+            template
+                .header
+                .iter()
+                .chain(cards)
+                .filter_map(of_param)
+                .collect()
         }
         Content::Text(_)
         | Content::Location(_)

@@ -2,7 +2,7 @@
 //! message came by WhatsApp and WhatsApp answers in time. The app is told success either way:
 //! an outage must not make it fail.
 
-use super::call::{Call, Params};
+use super::call::Params;
 use super::messages::Sending;
 use super::{checks, forward, reply};
 use axum::response::Response;
@@ -20,7 +20,6 @@ const ANSWER_TIME_MAX: Duration = Duration::from_millis(700);
 
 pub(super) async fn post(
     sending: &Sending<'_>,
-    call: &Call,
     params: &Params,
     mark: &MarkRead,
 ) -> Result<Response, GraphError> {
@@ -29,22 +28,31 @@ pub(super) async fn post(
     };
     checks::need_message(sending, "message_id", &mark.message_id).await?;
     let inbound = sending.state.engine.store().inbound(InboundId(id)).await;
-    let inbound = inbound.map_err(|error| reply::store_down(&error))?.ok_or_else(unknown)?;
+    let inbound = inbound
+        .map_err(|error| reply::store_down(&error))?
+        .ok_or_else(unknown)?;
     if inbound.channel == ChannelKind::WHATSAPP {
-        pass_on(sending, call, body(params, inbound.provider_id)).await;
+        pass_on(sending, body(params, inbound.provider_id)).await;
     }
     Ok(reply::success())
 }
 
 /// Gives it to the provider, on its own time; beyond the bound it is left out.
-async fn pass_on(sending: &Sending<'_>, call: &Call, body: Bytes) {
-    let state = sending.state.clone();
-    let Ok(turn) = Arc::clone(&state.memo.marks).try_acquire_owned() else { return };
+async fn pass_on(sending: &Sending<'_>, body: Bytes) {
+    let Some(graph) = sending.state.graph.clone() else {
+        return;
+    };
+    let marks = Arc::clone(&sending.state.memo.marks);
+    let Ok(turn) = marks.try_acquire_owned() else {
+        return;
+    };
     let phone = sending.sender.phone_number_id.clone();
-    let path = call.path.clone();
     let passing = tokio::spawn(async move {
-        let passed = forward::post_json(&state, &phone, &path, body);
-        if tokio::time::timeout(FORWARD_TIME_MAX, passed).await.is_err() {
+        let passed = forward::post_json(&graph, &phone, body);
+        if tokio::time::timeout(FORWARD_TIME_MAX, passed)
+            .await
+            .is_err()
+        {
             tracing::debug!(%phone, "a read mark was not taken in time");
         }
         drop(turn);

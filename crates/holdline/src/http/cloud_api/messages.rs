@@ -6,6 +6,7 @@ use super::{checks, forward, mark_read, reply};
 use crate::config::WhatsappSender;
 use crate::http::auth::Caller;
 use crate::http::state::AppState;
+use crate::render::people;
 use aws_lc_rs::digest;
 use axum::body::Body;
 use axum::response::Response;
@@ -14,6 +15,7 @@ use holdline_channels::phone::Phone;
 use holdline_channels::whatsapp::wire::ids::{Direction, wamid_of};
 use holdline_channels::whatsapp::wire::{self, GraphError, Request, parse_request};
 use holdline_core::ChannelKind;
+use holdline_engine::ports::records::WA_USER;
 use holdline_engine::request::{
     Accepted, AnswerFacts, AnswerMaker, IdempotencyKey, NewMessage, Recipient, Refusal,
 };
@@ -42,7 +44,7 @@ pub(super) async fn post(
     let started = Instant::now();
     let params = Params::read(&call.headers, &call.query, body.clone()).await?;
     let message = match parse_request(&params.object)? {
-        Request::MarkRead(mark) => return mark_read::post(sending, call, &params, &mark).await,
+        Request::MarkRead(mark) => return mark_read::post(sending, &params, &mark).await,
         Request::Send(message) if message.recipient.group => {
             return forward::pass(sending.state, call, Body::from(body)).await;
         }
@@ -55,7 +57,10 @@ pub(super) async fn post(
         Err(_) => return Err(GraphError::unavailable(RETRY_S)),
     };
     if !accepted.repeat {
-        sending.state.metrics.message_accepted(started.elapsed().as_secs_f64());
+        sending
+            .state
+            .metrics
+            .message_accepted(started.elapsed().as_secs_f64());
     }
     Ok(reply::bytes(accepted.answer))
 }
@@ -85,12 +90,13 @@ async fn new_message(
     params: &Params,
     message: &wire::Send,
 ) -> Result<NewMessage, GraphError> {
-    let (to, to_input) = recipient(sending.state, &message.recipient)?;
+    let (to, shown) = recipient(sending.state, &message.recipient).await?;
     checks::ids(sending, message).await?;
     let template = checks::template(sending, &message.content).await?;
     let priority = checks::priority(sending, call, template.as_ref())?;
     let kind = message.content.kind_name().to_owned();
-    let answer = answer_maker(&to, to_input.clone(), kind == "template");
+    let to_input = shown.input.clone();
+    let answer = answer_maker(shown, kind == "template");
     Ok(NewMessage {
         app: sending.caller.app.clone(),
         sender: sending.sender.phone_number_id.clone(),
@@ -109,31 +115,85 @@ async fn new_message(
     })
 }
 
-/// Whom it goes to, and how the caller wrote that. A number wins over a user id.
-fn recipient(
+/// Whom it goes to, and how the answer shows that. A number wins over a user id.
+async fn recipient(
     state: &AppState,
     given: &wire::Recipient,
-) -> Result<(Recipient, String), GraphError> {
+) -> Result<(Recipient, Shown), GraphError> {
     match (&given.to, &given.user_id) {
         (Some(to), _) => {
             let region = state.config.sms.default_country.as_deref();
             let phone = Phone::parse(to, region)
                 .map_err(|error| GraphError::invalid_value("to", &error.to_string()))?;
             let value = phone.e164().to_owned();
-            Ok((Recipient::Address { channel: ChannelKind::WHATSAPP, value }, to.clone()))
+            let shown = Shown {
+                input: to.clone(),
+                number: Some(value.clone()),
+                user: None,
+            };
+            Ok((
+                Recipient::Address {
+                    channel: ChannelKind::WHATSAPP,
+                    value,
+                },
+                shown,
+            ))
         }
-        (None, Some(user)) => Ok((Recipient::WaUser(user.clone()), user.clone())),
+        (None, Some(user)) => by_user_id(state, user).await,
         (None, None) => Err(GraphError::missing("to")),
     }
 }
 
+/// By the number of the person, where we know it: user ids of ours mean nothing to WhatsApp.
+async fn by_user_id(state: &AppState, user: &str) -> Result<(Recipient, Shown), GraphError> {
+    let store = state.engine.store();
+    let known = store.contact_by_address(WA_USER, user).await;
+    let known = known.map_err(|error| reply::store_down(&error))?;
+    let ours = people::contact_of(user);
+    let contact = match (known, ours) {
+        (Some(contact), _) => Some(contact),
+        (None, Some(id)) => store
+            .contact(id)
+            .await
+            .map_err(|error| reply::store_down(&error))?,
+        (None, None) => None,
+    };
+    let number = contact
+        .as_ref()
+        .and_then(|it| people::address(it, ChannelKind::WHATSAPP));
+    let number = number.map(str::to_owned);
+    let to = match (&number, &contact, ours) {
+        (Some(value), _, _) => Recipient::Address {
+            channel: ChannelKind::WHATSAPP,
+            value: value.clone(),
+        },
+        (None, Some(contact), Some(id)) if contact.id == id => Recipient::Contact(id),
+        (None, _, _) => Recipient::WaUser(user.to_owned()),
+    };
+    Ok((
+        to,
+        Shown {
+            input: user.to_owned(),
+            number,
+            user: Some(user.to_owned()),
+        },
+    ))
+}
+
 fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, GraphError> {
-    let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(None) };
+    let Some(value) = call.headers.get(KEY_HEADER) else {
+        return Ok(None);
+    };
     let key = value.to_str().unwrap_or_default().trim();
-    let visible = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let visible = key
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if key.is_empty() || key.len() > KEY_CHARS_MAX || !visible {
         let mend = "must be 1 to 255 visible ASCII characters";
-        return Err(GraphError::invalid_parameter("Idempotency-Key (header)", mend));
+        return Err(GraphError::invalid_parameter(
+            "Idempotency-Key (header)",
+            mend,
+        ));
     }
     let mut hasher = digest::Context::new(&digest::SHA256);
     hasher.update(path::plain(&call.path).as_bytes());
@@ -141,23 +201,36 @@ fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, Graph
     hasher.update(body);
     let mut body_hash = [0; 32];
     body_hash.copy_from_slice(hasher.finish().as_ref());
-    Ok(Some(IdempotencyKey { key: key.into(), body_hash }))
+    Ok(Some(IdempotencyKey {
+        key: key.into(),
+        body_hash,
+    }))
 }
 
-fn answer_maker(to: &Recipient, input: String, template: bool) -> AnswerMaker {
+/// The recipient in the answer.
+#[derive(Clone)]
+struct Shown {
+    /// Exactly as the caller wrote it.
+    input: String,
+    number: Option<String>,
+    user: Option<String>,
+}
+
+fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
     let mut contact = Map::new();
-    contact.insert("input".into(), input.clone().into());
-    match to {
-        Recipient::Address { value, .. } => {
-            contact.insert("wa_id".into(), value.trim_start_matches('+').into());
-        }
-        Recipient::WaUser(_) | Recipient::Contact(_) => {
-            contact.insert("user_id".into(), input.into());
-        }
+    contact.insert("input".into(), shown.input.into());
+    if let Some(number) = shown.number {
+        contact.insert("wa_id".into(), number.trim_start_matches('+').into());
+    }
+    if let Some(user) = shown.user {
+        contact.insert("user_id".into(), user.into());
     }
     Box::new(move |facts: &AnswerFacts| {
         let mut message = Map::new();
-        message.insert("id".into(), wamid_of(facts.id.0, Direction::Outbound).into());
+        message.insert(
+            "id".into(),
+            wamid_of(facts.id.0, Direction::Outbound).into(),
+        );
         if template {
             message.insert("message_status".into(), "accepted".into());
         }
@@ -175,28 +248,52 @@ mod tests {
     use super::*;
     use holdline_core::{ContactId, MessageId, Timestamp};
 
-    fn answer(to: &Recipient, input: &str, template: bool) -> Value {
-        let facts =
-            AnswerFacts { id: MessageId(9), contact: ContactId(1), accepted_at: Timestamp(0) };
-        serde_json::from_slice(&answer_maker(to, input.into(), template)(&facts)).unwrap()
+    fn answer(shown: Shown, template: bool) -> Value {
+        let facts = AnswerFacts {
+            id: MessageId(9),
+            contact: ContactId(1),
+            accepted_at: Timestamp(0),
+        };
+        serde_json::from_slice(&answer_maker(shown, template)(&facts)).unwrap()
     }
 
     #[test]
     fn the_answer_has_all_that_clients_read() {
-        let value = "+16505551234".to_owned();
-        let to = Recipient::Address { channel: ChannelKind::WHATSAPP, value };
-        let given = answer(&to, "+1 (650) 555-1234", false);
+        let input = "+1 (650) 555-1234".to_owned();
+        let shown = Shown {
+            input,
+            number: Some("+16505551234".into()),
+            user: None,
+        };
+        let given = answer(shown.clone(), false);
         assert_eq!(given["messaging_product"], "whatsapp");
         let contact = json!({"input": "+1 (650) 555-1234", "wa_id": "16505551234"});
         assert_eq!(given["contacts"], json!([contact]));
-        assert_eq!(given["messages"], json!([{"id": wamid_of(9, Direction::Outbound)}]));
-        assert_eq!(answer(&to, "1", true)["messages"][0]["message_status"], "accepted");
+        assert_eq!(
+            given["messages"],
+            json!([{"id": wamid_of(9, Direction::Outbound)}])
+        );
+        assert_eq!(
+            answer(shown, true)["messages"][0]["message_status"],
+            "accepted"
+        );
     }
 
     #[test]
     fn a_user_id_is_answered_as_one() {
-        let given = answer(&Recipient::WaUser("US.1".into()), "US.1", false);
-        assert_eq!(given["contacts"], json!([{"input": "US.1", "user_id": "US.1"}]));
+        let user = || "US.1".to_owned();
+        let given = answer(
+            Shown {
+                input: user(),
+                number: None,
+                user: Some(user()),
+            },
+            false,
+        );
+        assert_eq!(
+            given["contacts"],
+            json!([{"input": "US.1", "user_id": "US.1"}])
+        );
     }
 
     #[test]
@@ -206,7 +303,14 @@ mod tests {
             assert_eq!((error.http_status, error.code), (status, code), "{refusal}");
         };
         check(&Refusal::Busy { retry_after_s: 1 }, 429, 130_429);
-        check(&Refusal::Unavailable { retry_after_s: 1, why: "disk".into() }, 503, 2);
+        check(
+            &Refusal::Unavailable {
+                retry_after_s: 1,
+                why: "disk".into(),
+            },
+            503,
+            2,
+        );
         check(&Refusal::KeyReused, 409, 100);
         check(&Refusal::NoConsent, 400, 131_050);
         check(&Refusal::NoRoute("no".into()), 400, 131_026);

@@ -60,5 +60,9 @@ pub(crate) fn store_down(error: &StoreError) -> GraphError {
 pub(crate) fn provider_down() -> GraphError {
     let details = "WhatsApp does not answer now, and only it knows the answer: try again later";
     let error = GraphError::new(503, 2, "Service temporarily unavailable").with_details(details);
-    GraphError { is_transient: true, retry_after_s: Some(STORE_RETRY_S), ..error }
+    GraphError {
+        is_transient: true,
+        retry_after_s: Some(STORE_RETRY_S),
+        ..error
+    }
 }

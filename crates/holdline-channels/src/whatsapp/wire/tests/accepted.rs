@@ -58,7 +58,8 @@ fn locations_cards_reactions_and_pins_are_read() {
     assert_eq!((place.latitude, place.longitude), (37.7, -122.4));
     let card = json!({
         "name": {"formatted_name": "Ann Lee", "first_name": "Ann", "last_name": "Lee"},
-        "phones": [{"phone": "+16505551234", "type": "WORK", "wa_id": "16505551234"}, {"type": "HOME"}],
+        "phones": [{"phone": "+16505551234", "type": "WORK", "wa_id": "16505551234"},
+            {"type": "HOME"}],
         "addresses": [{"street": "1 Road", "country_code": "us"}],
         "org": {"company": "Acme"}, "birthday": "1990-01-31",
     });
@@ -77,93 +78,80 @@ fn locations_cards_reactions_and_pins_are_read() {
 }
 
 #[test]
-fn every_interactive_kind_is_read() {
-    let products = json!([{"product_items": [{"product_retailer_id": "sku"}]}]);
-    let list = json!({"button": "Open", "sections": [{"rows": [{"id": "1", "title": "One"}]}]});
-    let link =
-        json!({"name": "cta_url", "parameters": {"display_text": "Go", "url": "https://e.org"}});
-    let flow = json!({"name": "flow", "parameters":
-        {"flow_message_version": "3", "flow_id": 1, "flow_cta": "Book", "mode": null}});
-    let card = |at: u8| {
-        json!({"card_index": at, "type": "cta_url", "action": link,
-        "header": {"type": "image", "image": {"link": "https://e.org/1.png"}}})
-    };
-    let named = |name: &str| json!({"name": name});
-    for (kind, action, expect) in [
-        ("button", buttons(&[("y", "Yes")]), InteractiveKind::Buttons),
-        ("BUTTON", buttons(&[("y", "Yes")]), InteractiveKind::Buttons),
-        ("list", list, InteractiveKind::List),
-        ("cta_url", link.clone(), InteractiveKind::Link),
-        ("flow", flow, InteractiveKind::Flow),
-        (
-            "product_list",
-            json!({"catalog_id": 1, "sections": products}),
-            InteractiveKind::ProductList,
-        ),
+fn every_kind_that_acts_by_name_alone_is_read() {
+    for (kind, name, expect) in [
         (
             "catalog_message",
-            named("catalog_message"),
+            "catalog_message",
             InteractiveKind::Catalogue,
         ),
         (
             "location_request_message",
-            named("send_location"),
+            "send_location",
             InteractiveKind::LocationRequest,
         ),
         (
             "call_permission_request",
-            named("call_permission_request"),
+            "call_permission_request",
             InteractiveKind::CallPermission,
         ),
-        (
-            "voice_call",
-            named("voice_call"),
-            InteractiveKind::VoiceCall,
-        ),
+        ("voice_call", "voice_call", InteractiveKind::VoiceCall),
         (
             "contact_request",
-            named("request_contact_info"),
+            "request_contact_info",
             InteractiveKind::ContactRequest,
         ),
         (
             "request_contact_info",
-            named("request_contact_info"),
+            "request_contact_info",
             InteractiveKind::ContactRequest,
         ),
         (
             "address_message",
-            named("address_message"),
+            "address_message",
             InteractiveKind::AddressRequest,
         ),
-        (
-            "carousel",
-            json!({"cards": [card(0), card(1)]}),
-            InteractiveKind::Carousel,
-        ),
-        (
-            "order_details",
-            named("review_and_pay"),
-            InteractiveKind::Order,
-        ),
-        (
-            "order_status",
-            named("review_order"),
-            InteractiveKind::Order,
-        ),
+        ("order_details", "review_and_pay", InteractiveKind::Order),
+        ("order_status", "review_order", InteractiveKind::Order),
     ] {
-        let mut fields = interactive(kind, action);
-        if kind == "product_list" {
-            fields["interactive"]["header"] = json!({"type": "text", "text": "Shop"});
-        }
-        let read = content(fields);
-        assert!(
-            matches!(read, Content::Interactive(read) if read.kind == expect),
-            "{kind}"
-        );
+        check_kind(interactive(kind, json!({ "name": name })), expect);
     }
+}
+
+#[test]
+fn every_kind_that_shows_choices_is_read() {
+    for kind in ["button", "BUTTON"] {
+        let action = buttons(&[("y", "Yes")]);
+        check_kind(interactive(kind, action), InteractiveKind::Buttons);
+    }
+    let list = json!({"button": "Open", "sections": [{"rows": [{"id": "1", "title": "One"}]}]});
+    check_kind(interactive("list", list), InteractiveKind::List);
+    check_kind(interactive("cta_url", link()), InteractiveKind::Link);
+    let image = json!({"type": "image", "image": {"link": "https://e.org/1.png"}});
+    let card = |at| json!({"card_index": at, "type": "cta_url", "action": link(), "header": image});
+    let cards = json!({"cards": [card(0), card(1)]});
+    check_kind(interactive("carousel", cards), InteractiveKind::Carousel);
+}
+
+#[test]
+fn flows_and_products_are_read() {
+    let parameters = json!({"flow_message_version": "3", "flow_id": 1, "flow_cta": "Book",
+        "mode": null});
+    let flow = json!({"name": "flow", "parameters": parameters});
+    check_kind(interactive("flow", flow), InteractiveKind::Flow);
+    let products = json!([{"product_items": [{"product_retailer_id": "sku"}]}]);
+    let mut list = interactive(
+        "product_list",
+        json!({"catalog_id": 1, "sections": products}),
+    );
+    list["interactive"]["header"] = json!({"type": "text", "text": "Shop"});
+    check_kind(list, InteractiveKind::ProductList);
     let product = json!({"catalog_id": "1", "product_retailer_id": "2"});
     let bare = json!({"type": "product", "action": product});
-    content(json!({"type": "interactive", "interactive": bare}));
+    check_kind(
+        json!({"type": "interactive", "interactive": bare}),
+        InteractiveKind::Product,
+    );
 }
 
 #[test]
@@ -184,11 +172,13 @@ fn all_components_of_a_template_are_read() {
         {"type": "header", "parameters": [{"type": "document", "document": {"id": "9"}}]},
         {"type": "BODY", "parameters": [
             {"type": "text", "text": "Ann", "parameter_name": "first_name"},
-            {"type": "currency", "currency": {"fallback_value": "$1", "code": "USD", "amount_1000": 1000}},
+            {"type": "currency", "currency":
+                {"fallback_value": "$1", "code": "USD", "amount_1000": 1000}},
             {"type": "date_time", "date_time": {"fallback_value": "May 1"}}]},
         {"type": "button", "sub_type": "quick_reply", "index": "0",
          "parameters": [{"type": "payload", "payload": "yes-1"}]},
-        {"type": "button", "sub_type": "URL", "index": 1, "parameters": [{"type": "text", "text": "abc"}]},
+        {"type": "button", "sub_type": "URL", "index": 1,
+         "parameters": [{"type": "text", "text": "abc"}]},
         {"type": "button", "sub_type": "copy_code", "index": "2",
          "parameters": [{"type": "coupon_code", "coupon_code": "SAVE"}]},
         {"type": "button", "sub_type": "CATALOG", "index": 3,
@@ -249,4 +239,17 @@ fn buttons(choices: &[(&str, &str)]) -> Value {
     let button =
         |(id, title): &(&str, &str)| json!({"type": "reply", "reply": {"id": id, "title": title}});
     json!({"buttons": choices.iter().map(button).collect::<Vec<_>>()})
+}
+
+fn link() -> Value {
+    let parameters = json!({"display_text": "Go", "url": "https://e.org"});
+    json!({"name": "cta_url", "parameters": parameters})
+}
+
+fn check_kind(fields: Value, expect: InteractiveKind) {
+    let read = content(fields);
+    assert!(
+        matches!(read, Content::Interactive(read) if read.kind == expect),
+        "{expect:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! The envelope of a request, read marks, and the shape of errors.
 
 use super::{check_refused, send};
+use crate::whatsapp::tests::wrapped;
 use crate::whatsapp::wire::{GraphError, MarkRead, Request, parse_request};
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -114,17 +115,42 @@ fn nothing_secret_is_printed_by_debug_or_by_errors() {
 
 #[test]
 fn errors_have_the_shape_of_the_provider() {
-    expect![[r##"{"error":{"message":"(#100) The parameter messaging_product is required.","type":"OAuthException","code":100,"error_data":{"messaging_product":"whatsapp","details":"Param messaging_product must be \"whatsapp\""},"fbtrace_id":"ATrace"}}"##]]
-        .assert_eq(&refusal(json!({"to": "1"})));
-    expect![[r#"{"error":{"message":"(#100) Invalid parameter","type":"OAuthException","code":100,"error_data":{"messaging_product":"whatsapp","details":"Param body must be an object"},"fbtrace_id":"ATrace"}}"#]]
-        .assert_eq(&refusal(json!([])));
-    let shown = |error: GraphError| String::from_utf8(error.body("ATrace")).unwrap();
-    expect![[r#"{"error":{"message":"Error validating access token: Session has expired","type":"OAuthException","code":190,"error_subcode":463,"fbtrace_id":"ATrace"}}"#]]
-        .assert_eq(&shown(GraphError::expired_token()));
-    expect![[r#"{"error":{"message":"Unsupported request. Object does not exist, cannot be loaded due to missing permissions, or does not support this operation","type":"GraphMethodException","code":100,"error_subcode":33,"error_data":{"messaging_product":"whatsapp","details":"The id in the path is not known here: check it"},"fbtrace_id":"ATrace"}}"#]]
-        .assert_eq(&shown(GraphError::unknown_object()));
-    expect![[r#"{"error":{"message":"(#2) Service temporarily unavailable","type":"OAuthException","code":2,"is_transient":true,"error_data":{"messaging_product":"whatsapp","details":"The message was not accepted: try again in 5 s"},"fbtrace_id":"ATrace"}}"#]]
-        .assert_eq(&shown(GraphError::unavailable(5)));
+    expect![[r#"
+        {"error":{"message":"(#100) The parameter messaging_product is required.",
+        "type":"OAuthException","code":100,
+        "error_data":{"messaging_product":"whatsapp",
+        "details":"Param messaging_product must be \"whatsapp\""},
+        "fbtrace_id":"ATrace"}}"#]]
+    .assert_eq(&wrapped(&refusal(json!({"to": "1"}))));
+    expect![[r#"
+        {"error":{"message":"(#100) Invalid parameter",
+        "type":"OAuthException","code":100,
+        "error_data":{"messaging_product":"whatsapp",
+        "details":"Param body must be an object"},
+        "fbtrace_id":"ATrace"}}"#]]
+    .assert_eq(&wrapped(&refusal(json!([]))));
+    let shown = |error: GraphError| wrapped(std::str::from_utf8(&error.body("ATrace")).unwrap());
+    expect![[r#"
+        {"error":{"message":"Error validating access token: Session has expired",
+        "type":"OAuthException","code":190,
+        "error_subcode":463,"fbtrace_id":"ATrace"}}"#]]
+    .assert_eq(&shown(GraphError::expired_token()));
+    expect![[r#"
+        {"error":{"message":"Unsupported request. Object does not exist,
+         cannot be loaded due to missing permissions,
+         or does not support this operation",
+        "type":"GraphMethodException","code":100,
+        "error_subcode":33,"error_data":{"messaging_product":"whatsapp",
+        "details":"The id in the path is not known here: check it"},
+        "fbtrace_id":"ATrace"}}"#]]
+    .assert_eq(&shown(GraphError::unknown_object()));
+    expect![[r#"
+        {"error":{"message":"(#2) Service temporarily unavailable",
+        "type":"OAuthException","code":2,
+        "is_transient":true,"error_data":{"messaging_product":"whatsapp",
+        "details":"The message was not accepted: try again in 5 s"},
+        "fbtrace_id":"ATrace"}}"#]]
+    .assert_eq(&shown(GraphError::unavailable(5)));
 }
 
 #[test]

@@ -69,7 +69,10 @@ fn media_need_one_source_that_the_web_can_reach() {
 
 #[test]
 fn places_cards_and_reactions_are_held_to_their_ranges() {
-    let place = |latitude: Value| json!({"type": "location", "location": {"latitude": latitude, "longitude": 0}});
+    let place = |latitude: Value| {
+        let place = json!({"latitude": latitude, "longitude": 0});
+        json!({"type": "location", "location": place})
+    };
     check_refused(place(json!(90.1)), VALUE, "location.latitude");
     check_refused(place(json!("north")), TYPE, "location.latitude");
     check_refused(place(json!("NaN")), VALUE, "location.latitude");

@@ -2,6 +2,7 @@
 
 use crate::whatsapp::Event;
 use crate::whatsapp::inbound;
+use crate::whatsapp::tests::wrapped;
 use crate::whatsapp::wire::webhook::{
     ChosenAt, InboundView, Number, Person, StatusError, StatusName, StatusView, ascii_json,
     choice_message, render_field, render_message, render_status,
@@ -41,8 +42,20 @@ fn status(status: StatusName, errors: &[StatusError]) -> String {
 
 #[test]
 fn a_status_is_complete_and_ascii() {
-    expect![[r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"contacts":[{"profile":{"name":"Ann \u00e9 \ud83d\ude00"},"wa_id":"16505551234","user_id":"US.13491208655302741918"}],"statuses":[{"id":"wamid.X","status":"delivered","timestamp":"1750030073","recipient_id":"16505551234","recipient_user_id":"US.13491208655302741918","biz_opaque_callback_data":"order-7"}]},"field":"messages"}]}]}"#]]
-        .assert_eq(&status(StatusName::Delivered, &[]));
+    expect![[r#"
+        {"object":"whatsapp_business_account",
+        "entry":[{"id":"102290129340398",
+        "changes":[{"value":{"messaging_product":"whatsapp",
+        "metadata":{"display_phone_number":"15550783881",
+        "phone_number_id":"106540352242922"},
+        "contacts":[{"profile":{"name":"Ann \u00e9 \ud83d\ude00"},
+        "wa_id":"16505551234","user_id":"US.13491208655302741918"}],
+        "statuses":[{"id":"wamid.X","status":"delivered",
+        "timestamp":"1750030073","recipient_id":"16505551234",
+        "recipient_user_id":"US.13491208655302741918",
+        "biz_opaque_callback_data":"order-7"}]},
+        "field":"messages"}]}]}"#]]
+    .assert_eq(&wrapped(&status(StatusName::Delivered, &[])));
 }
 
 #[test]
@@ -56,8 +69,12 @@ fn a_failed_status_says_why() {
     let shown = body
         .pointer("/entry/0/changes/0/value/statuses/0/errors")
         .unwrap();
-    expect![[r#"[{"code":131026,"title":"Message undeliverable","message":"Message undeliverable","error_data":{"details":"No WhatsApp at this number"},"href":"/documentation/business-messaging/whatsapp/support/error-codes"}]"#]]
-        .assert_eq(&shown.to_string());
+    expect![[r#"
+        [{"code":131026,"title":"Message undeliverable",
+        "message":"Message undeliverable",
+        "error_data":{"details":"No WhatsApp at this number"},
+        "href":"/documentation/business-messaging/whatsapp/support/error-codes"}]"#]]
+    .assert_eq(&wrapped(&shown.to_string()));
 }
 
 #[test]
@@ -73,8 +90,19 @@ fn people_without_a_number_are_named_by_their_user_id() {
         person,
         message: &message,
     });
-    expect![[r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"contacts":[{"profile":{"name":"Ann \u00e9 \ud83d\ude00"},"user_id":"US.13491208655302741918"}],"messages":[{"from_user_id":"US.13491208655302741918","id":"wamid.Y","timestamp":"1","type":"text","text":{"body":"h\u00e9"}}]},"field":"messages"}]}]}"#]]
-        .assert_eq(std::str::from_utf8(&bytes).unwrap());
+    expect![[r#"
+        {"object":"whatsapp_business_account",
+        "entry":[{"id":"102290129340398",
+        "changes":[{"value":{"messaging_product":"whatsapp",
+        "metadata":{"display_phone_number":"15550783881",
+        "phone_number_id":"106540352242922"},
+        "contacts":[{"profile":{"name":"Ann \u00e9 \ud83d\ude00"},
+        "user_id":"US.13491208655302741918"}],
+        "messages":[{"from_user_id":"US.13491208655302741918",
+        "id":"wamid.Y","timestamp":"1",
+        "type":"text","text":{"body":"h\u00e9"}}]},
+        "field":"messages"}]}]}"#]]
+    .assert_eq(&wrapped(std::str::from_utf8(&bytes).unwrap()));
 }
 
 #[test]

@@ -4,11 +4,15 @@
 use crate::http::api::check::propose;
 use holdline_channels::phone::Phone;
 use holdline_core::ChannelKind;
-use holdline_engine::ports::WA_USER;
+use holdline_engine::ports::records::WA_USER;
 
 /// Kinds of address that a contact may have.
-pub(crate) const KINDS: [ChannelKind; 4] =
-    [ChannelKind::WHATSAPP, ChannelKind::SMS, ChannelKind::EMAIL, WA_USER];
+pub(crate) const KINDS: [ChannelKind; 4] = [
+    ChannelKind::WHATSAPP,
+    ChannelKind::SMS,
+    ChannelKind::EMAIL,
+    WA_USER,
+];
 
 const MAIL_BYTES_MAX: usize = 254;
 const USER_ID_CHARS_MAX: usize = 128;
@@ -91,7 +95,10 @@ fn user_id(value: &str) -> Result<String, Wrong> {
 }
 
 fn wrong(message: &str, fix: &str) -> Wrong {
-    Wrong { message: message.to_owned(), fix: fix.to_owned() }
+    Wrong {
+        message: message.to_owned(),
+        fix: fix.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -99,23 +106,47 @@ mod tests {
     use super::*;
 
     fn check(channel: ChannelKind, value: &str, expect: Option<&str>) {
-        assert_eq!(normal(channel, value, None).ok().as_deref(), expect, "{value}");
+        assert_eq!(
+            normal(channel, value, None).ok().as_deref(),
+            expect,
+            "{value}"
+        );
     }
 
     #[test]
     fn phone_numbers_become_plus_and_digits() {
         check(ChannelKind::SMS, " (650) 555-1234", None);
-        check(ChannelKind::WHATSAPP, "+1 650-555-1234", Some("+16505551234"));
+        check(
+            ChannelKind::WHATSAPP,
+            "+1 650-555-1234",
+            Some("+16505551234"),
+        );
         check(ChannelKind::WHATSAPP, "16505551234", Some("+16505551234"));
         check(ChannelKind::SMS, "call me", None);
-        assert_eq!(normal(ChannelKind::SMS, "650 555 1234", Some("US")).unwrap(), "+16505551234");
+        assert_eq!(
+            normal(ChannelKind::SMS, "650 555 1234", Some("US")).unwrap(),
+            "+16505551234"
+        );
     }
 
     #[test]
     fn mail_addresses_keep_their_local_part() {
-        check(ChannelKind::EMAIL, " Ada@Example.COM ", Some("Ada@example.com"));
+        check(
+            ChannelKind::EMAIL,
+            " Ada@Example.COM ",
+            Some("Ada@example.com"),
+        );
         check(ChannelKind::EMAIL, "ada@localhost", Some("ada@localhost"));
-        for value in ["", "ada", "@x.com", "ada@", "ada@x..com", "a da@x.com", "<ada@x.com>", "a@-x"] {
+        for value in [
+            "",
+            "ada",
+            "@x.com",
+            "ada@",
+            "ada@x..com",
+            "a da@x.com",
+            "<ada@x.com>",
+            "a@-x",
+        ] {
             check(ChannelKind::EMAIL, value, None);
         }
     }
@@ -132,7 +163,13 @@ mod tests {
     #[test]
     fn an_unknown_kind_names_the_one_that_was_meant() {
         assert_eq!(channel("sms"), Ok(ChannelKind::SMS));
-        assert_eq!(channel("whatsap").unwrap_err().fix, "did you mean `whatsapp`?");
-        assert_eq!(channel("fax").unwrap_err().fix, "use one of: whatsapp, sms, email, wa_user");
+        assert_eq!(
+            channel("whatsap").unwrap_err().fix,
+            "did you mean `whatsapp`?"
+        );
+        assert_eq!(
+            channel("fax").unwrap_err().fix,
+            "use one of: whatsapp, sms, email, wa_user"
+        );
     }
 }

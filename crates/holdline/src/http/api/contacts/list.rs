@@ -7,7 +7,7 @@ use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use holdline_core::ContactId;
-use holdline_engine::ports::ContactRecord;
+use holdline_engine::ports::records::ContactRecord;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,19 +15,19 @@ use utoipa::ToSchema;
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct ContactPage {
     pub(crate) items: Vec<ContactView>,
-    /// Path of the next page, if there is one.
+    /// Id to give as `after` for the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
 /// List contacts.
 ///
-/// A page at a time: follow `next` for the page after it. With `channel` and `address` the list
+/// A page at a time: `next` of one page is `after` of the page after it. With `channel` and `address` the list
 /// holds the one contact that has this address, or none.
 #[utoipa::path(
     get, path = "/contacts", tag = "Contacts",
     params(
         ("after" = Option<String>, Query, description = "Only contacts after this id"),
-        ("limit" = Option<usize>, Query, description = "Contacts on a page, 1 to 200; usually 50"),
+        ("limit" = Option<usize>, Query, description = "Contacts on a page, 1 to 500; usually 50"),
         ("channel" = Option<String>, Query, description = "Together with `address`"),
         ("address" = Option<String>, Query, description = "Only the contact with this address"),
     ),
@@ -40,7 +40,7 @@ pub(crate) struct ContactPage {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    _caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Answer<Json<ContactPage>> {
     let params = Params::read(query.as_deref(), &["after", "limit", "channel", "address"])?;
@@ -53,9 +53,11 @@ pub(crate) async fn list(
     let mut found = state.engine.store().list_contacts(after, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more);
-    let next = next.map(|last| format!("/api/v1/contacts?after={}&limit={limit}", last.id));
-    Ok(Json(ContactPage { items: found.iter().map(ContactView::of).collect(), next }))
+    let next = found.last().filter(|_| more).map(|last| last.id.hex());
+    Ok(Json(ContactPage {
+        items: found.iter().map(ContactView::of).collect(),
+        next,
+    }))
 }
 
 /// `None` when the caller asks for no address.
@@ -66,12 +68,18 @@ async fn by_address(state: &AppState, params: &Params) -> Answer<Option<Option<C
         (Some(_), None) => return Err(fault("address", "is required beside `channel`", "add it")),
         (None, Some(_)) => return Err(fault("channel", "is required beside `address`", "add it")),
     };
-    let kind = super::address::channel(channel)
-        .map_err(|why| fault("channel", &why.message, &why.fix))?;
+    let kind =
+        super::address::channel(channel).map_err(|why| fault("channel", &why.message, &why.fix))?;
     let country = state.config.sms.default_country.as_deref();
     let value = super::address::normal(kind, address, country)
         .map_err(|why| fault("address", &why.message, &why.fix))?;
-    Ok(Some(state.engine.store().contact_by_address(kind, &value).await?))
+    Ok(Some(
+        state
+            .engine
+            .store()
+            .contact_by_address(kind, &value)
+            .await?,
+    ))
 }
 
 fn fault(field: &str, message: &str, fix: &str) -> Problem {

@@ -4,6 +4,7 @@
 pub(crate) mod address;
 mod columns;
 pub(crate) mod import;
+mod known;
 pub(crate) mod list;
 pub(crate) mod one;
 mod rows;
@@ -13,7 +14,7 @@ mod tests;
 
 use super::values::rfc3339;
 use holdline_core::contact::Consent;
-use holdline_engine::ports::{AddressRecord, ContactRecord};
+use holdline_engine::ports::records::{AddressRecord, ContactRecord};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 

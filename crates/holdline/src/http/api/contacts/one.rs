@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use holdline_core::ContactId;
-use holdline_engine::ports::ContactRecord;
+use holdline_engine::ports::records::ContactRecord;
 
 /// Make a contact.
 #[utoipa::path(
@@ -27,7 +27,7 @@ use holdline_engine::ports::ContactRecord;
 )]
 pub(crate) async fn create(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    _caller: Caller,
     body: Body,
 ) -> Answer<Response> {
     let written: ContactWrite = parse(&read_body(&state, body).await?)?;
@@ -59,7 +59,7 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    _caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<ContactView>> {
     Ok(Json(ContactView::of(&find(&state, &id).await?)))
@@ -85,7 +85,7 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn replace(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    _caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Answer<Json<ContactView>> {
@@ -117,7 +117,7 @@ pub(crate) async fn replace(
 )]
 pub(crate) async fn change(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    _caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Answer<Json<ContactView>> {

@@ -6,13 +6,18 @@ use super::{AddressWrite, ContactView};
 use crate::http::api::problem::{Answer, FieldFault, Kind, Problem};
 use crate::http::state::AppState;
 use holdline_core::Timestamp;
+use holdline_engine::ports::Op;
 use holdline_engine::ports::ops::Conflict;
-use holdline_engine::ports::{AddressRecord, ContactRecord, Op};
+use holdline_engine::ports::records::{AddressRecord, ContactRecord};
 
 /// Stores the contact and gives it back as the API shows it.
 pub(super) async fn save(state: &AppState, contact: ContactRecord) -> Answer<ContactView> {
     let view = ContactView::of(&contact);
-    match state.engine.commit(vec![Op::ContactSave(Box::new(contact.clone()))]).await? {
+    match state
+        .engine
+        .commit(vec![Op::ContactSave(Box::new(contact.clone()))])
+        .await?
+    {
         Ok(()) => Ok(view),
         Err(conflict) => Err(taken(&contact, &conflict)),
     }
@@ -38,7 +43,11 @@ pub(super) fn addresses(
             Ok(record) => records.push(record),
         }
     }
-    if faults.is_empty() { Ok(records) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() {
+        Ok(records)
+    } else {
+        Err(Problem::invalid(faults))
+    }
 }
 
 /// The same address, whatever is known of it.
@@ -65,7 +74,11 @@ fn one(
         unreachable_until: None,
         last_inbound_at: None,
     };
-    let mut record = known.iter().find(|known| is_same(known, &fresh)).cloned().unwrap_or(fresh);
+    let mut record = known
+        .iter()
+        .find(|known| is_same(known, &fresh))
+        .cloned()
+        .unwrap_or(fresh);
     record.verified_at = match written.verified {
         Some(true) => record.verified_at.or(Some(now)),
         Some(false) => None,
@@ -78,7 +91,10 @@ fn one(
 fn taken(contact: &ContactRecord, conflict: &Conflict) -> Problem {
     match conflict {
         Conflict::AddressTaken { channel, owner } => {
-            let ix = contact.addresses.iter().position(|address| address.channel == *channel);
+            let ix = contact
+                .addresses
+                .iter()
+                .position(|address| address.channel == *channel);
             let detail = format!("the {channel} address belongs to contact {owner}");
             Problem::new(Kind::AddressTaken, detail).with_fault(FieldFault::new(
                 format!("/addresses/{}", ix.unwrap_or(0)),
@@ -86,8 +102,9 @@ fn taken(contact: &ContactRecord, conflict: &Conflict) -> Problem {
                 "change that contact, or leave the address out",
             ))
         }
-        Conflict::Idempotency { .. } | Conflict::Repeated => {
-            Problem::new(Kind::AddressTaken, "it was changed by somebody else meanwhile")
-        }
+        Conflict::Idempotency { .. } | Conflict::Repeated => Problem::new(
+            Kind::AddressTaken,
+            "it was changed by somebody else meanwhile",
+        ),
     }
 }

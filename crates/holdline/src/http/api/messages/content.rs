@@ -10,7 +10,8 @@ use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::{GraphError, Request, ids, parse_request};
 use holdline_core::message::Priority;
 use holdline_core::message::content::{Content, Template};
-use holdline_engine::ports::{Library as _, TemplateRecord};
+use holdline_engine::ports::Library as _;
+use holdline_engine::ports::records::TemplateRecord;
 use serde_json::{Map, Value};
 
 /// Fields of the Cloud API that the request itself says.
@@ -18,8 +19,14 @@ const OUTER: [(&str, &str); 5] = [
     ("to", "name the recipient in `to` of the request"),
     ("recipient", "name the recipient in `to` of the request"),
     ("recipient_type", "leave it out: messages go to one person"),
-    ("biz_opaque_callback_data", "give it as `callback_data` of the request"),
-    ("status", "leave it out: messages are marked as read by the Cloud API"),
+    (
+        "biz_opaque_callback_data",
+        "give it as `callback_data` of the request",
+    ),
+    (
+        "status",
+        "leave it out: messages are marked as read by the Cloud API",
+    ),
 ];
 
 /// What the caller wants said.
@@ -57,7 +64,11 @@ pub(super) async fn compose(
         | Content::Interactive(_)
         | Content::Other(_) => None,
     };
-    Ok(Composed { body, content, template })
+    Ok(Composed {
+        body,
+        content,
+        template,
+    })
 }
 
 /// The priority of a message whose sender names none.
@@ -72,7 +83,9 @@ pub(super) fn usual_priority(template: Option<&TemplateRecord>) -> Priority {
 /// Where `Param text.body is …` speaks of, as a pointer into the request.
 pub(super) fn placed(error: &GraphError, short: bool) -> Problem {
     let details = error.details.clone().unwrap_or_else(|| error.title.clone());
-    let path = details.strip_prefix("Param ").and_then(|rest| rest.split_once(' '));
+    let path = details
+        .strip_prefix("Param ")
+        .and_then(|rest| rest.split_once(' '));
     let (field, message) = match path {
         Some((path, rest)) if short && path.starts_with("text") => ("/text".to_owned(), rest),
         Some(("to" | "recipient", rest)) => ("/to".to_owned(), rest),
@@ -95,7 +108,11 @@ fn fields(wanted: &Wanted<'_>) -> Answer<Map<String, Value>> {
                 FieldFault::new(format!("/message/{name}"), "does not belong here", *fix)
             };
             let faults: Vec<_> = outer.map(fault).collect();
-            if faults.is_empty() { Ok(fields.clone()) } else { Err(Problem::invalid(faults)) }
+            if faults.is_empty() {
+                Ok(fields.clone())
+            } else {
+                Err(Problem::invalid(faults))
+            }
         }
         (text, _) => {
             let (message, field) = match text {
@@ -121,13 +138,17 @@ fn envelope(fields: Map<String, Value>, target: Option<&Target>) -> Value {
 /// The Cloud API wants a number or a user id. Each channel puts in the address of its own hop; a
 /// person without either gets a user id that belongs to nobody.
 fn addressee(target: Option<&Target>) -> (&'static str, String) {
-    let Some(target) = target else { return ("recipient", mint_user_id(None, 0)) };
+    let Some(target) = target else {
+        return ("recipient", mint_user_id(None, 0));
+    };
     match (&target.phone, &target.wa_user) {
         (Some(digits), _) => ("to", digits.clone()),
         (None, Some(user)) => ("recipient", user.clone()),
         (None, None) => {
             let hash = sha256(&[target.input.as_bytes()]);
-            let key = hash[..16].iter().fold(0, |key, byte| key << 8 | u128::from(*byte));
+            let key = hash[..16]
+                .iter()
+                .fold(0, |key, byte| key << 8 | u128::from(*byte));
             ("recipient", mint_user_id(None, key))
         }
     }
@@ -153,7 +174,11 @@ fn known_ids(body: &Value) -> Answer<()> {
             FieldFault::new(format!("/message{at}"), "is not an id of ours", fix)
         })
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid(faults))
+    }
 }
 
 /// The synced template. One that is missing is refused only where the list was synced at all.
@@ -162,7 +187,10 @@ async fn template_of(
     sender: &str,
     filled: &Template,
 ) -> Answer<Option<TemplateRecord>> {
-    let found = state.library.template(sender, &filled.name, &filled.language).await?;
+    let found = state
+        .library
+        .template(sender, &filled.name, &filled.language)
+        .await?;
     match &found {
         Some(record) => {
             let item: Option<Value> = serde_json::from_str(&record.json).ok();
@@ -183,8 +211,15 @@ async fn template_of(
 }
 
 pub(super) async fn has_templates(state: &AppState, sender: &str) -> Answer<bool> {
-    let Some(sender) = state.sender(sender) else { return Ok(false) };
-    Ok(!state.engine.store().templates(&sender.waba_id).await?.is_empty())
+    let Some(sender) = state.sender(sender) else {
+        return Ok(false);
+    };
+    Ok(!state
+        .engine
+        .store()
+        .templates(&sender.waba_id)
+        .await?
+        .is_empty())
 }
 
 /// `contacts[0].name` as `contacts/0/name`.

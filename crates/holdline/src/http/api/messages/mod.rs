@@ -91,8 +91,8 @@ pub(crate) struct Hop {
     pub(crate) on: Option<Vec<FaultClassName>>,
     /// How long this hop may be tried at all.
     pub(crate) ttl: Option<Span>,
-    /// Another template to use on this hop.
-    #[schema(min_length = 1, max_length = 512)]
+    /// Another template to use on this hop: its name, or name/language.
+    #[schema(example = "order_ready/en_US", min_length = 1, max_length = 512)]
     pub(crate) template: Option<String>,
 }
 

@@ -1,15 +1,15 @@
 //! A caller's own plan: each hop is checked against what is configured, what the person can be
 //! reached by and which templates there are, before anything is accepted.
 
-use super::recipient::Target;
 use super::Hop;
+use super::recipient::Target;
 use crate::http::api::check::propose;
 use crate::http::api::problem::{Answer, FieldFault, Problem};
 use crate::http::api::values::Span;
 use crate::http::state::AppState;
 use holdline_core::ChannelKind;
 use holdline_core::message::{ClassSet, FaultClass};
-use holdline_engine::ports::TemplateRecord;
+use holdline_engine::ports::records::TemplateRecord;
 use holdline_engine::request::HopRequest;
 
 /// Shortest and longest times of a hop.
@@ -27,7 +27,10 @@ pub(super) async fn hops(
     let mut faults = Vec::new();
     let mut hops = Vec::with_capacity(plan.len());
     for (ix, hop) in plan.iter().enumerate() {
-        let mut reader = HopReader { at: format!("/plan/{ix}"), faults: &mut faults };
+        let mut reader = HopReader {
+            at: format!("/plan/{ix}"),
+            faults: &mut faults,
+        };
         let channel = reader.channel(state, &hop.channel, target);
         let after_ms = reader.span("after", hop.after.as_ref());
         let ttl_ms = reader.span("ttl", hop.ttl.as_ref());
@@ -45,7 +48,11 @@ pub(super) async fn hops(
             template: hop.template.clone(),
         }));
     }
-    if faults.is_empty() { Ok(hops) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() {
+        Ok(hops)
+    } else {
+        Err(Problem::invalid(faults))
+    }
 }
 
 /// The sender's synced templates, where a hop names one.
@@ -68,7 +75,8 @@ impl HopReader<'_> {
         let configured = |kind: &ChannelKind| state.engine.channel(*kind).is_some();
         let Some(kind) = ChannelKind::new(name).filter(configured) else {
             let order = state.config.failover.order.iter().map(String::as_str);
-            let set_up = order.filter(|name| ChannelKind::new(name).as_ref().is_some_and(configured));
+            let set_up =
+                order.filter(|name| ChannelKind::new(name).as_ref().is_some_and(configured));
             self.fault("channel", "is no configured channel", propose(name, set_up));
             return None;
         };
@@ -82,22 +90,37 @@ impl HopReader<'_> {
 
     fn span(&mut self, name: &str, span: Option<&Span>) -> Option<u32> {
         let fits = |ms: &u64| (WAIT_MS_MIN..=WAIT_MS_MAX).contains(ms);
-        let ms = span?.ms().filter(fits).and_then(|ms| u32::try_from(ms).ok());
+        let ms = span?
+            .ms()
+            .filter(fits)
+            .and_then(|ms| u32::try_from(ms).ok());
         if ms.is_none() {
-            self.fault(name, "is no span that can be waited", "give 1s to 30d, as in \"30s\"");
+            self.fault(
+                name,
+                "is no span that can be waited",
+                "give 1s to 30d, as in \"30s\"",
+            );
         }
         ms
     }
 
     fn template(&mut self, name: Option<&str>, known: &[TemplateRecord]) {
         let Some(name) = name else { return };
-        if !known.is_empty() && !known.iter().any(|template| template.name == name) {
+        let (name, language) = match name.split_once('/') {
+            Some((name, language)) => (name, Some(language)),
+            None => (name, None),
+        };
+        let is_it = |template: &TemplateRecord| {
+            template.name == name && language.is_none_or(|language| template.language == language)
+        };
+        if !known.is_empty() && !known.iter().any(is_it) {
             let fix = propose(name, known.iter().map(|template| template.name.as_str()));
             self.fault("template", "is no template of the sender", fix);
         }
     }
 
     fn fault(&mut self, name: &str, message: &str, fix: impl Into<String>) {
-        self.faults.push(FieldFault::new(format!("{}/{name}", self.at), message, fix));
+        self.faults
+            .push(FieldFault::new(format!("{}/{name}", self.at), message, fix));
     }
 }

@@ -8,7 +8,8 @@ use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use holdline_core::{ContactId, MessageId};
-use holdline_engine::ports::{MessageFilter, StoredMessage};
+use holdline_engine::ports::records::StoredMessage;
+use holdline_engine::ports::store::MessageFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,18 +19,18 @@ const PARAMS: [&str; 4] = ["before", "limit", "state", "contact"];
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct MessagePage {
     pub(crate) items: Vec<MessageSummary>,
-    /// Path of the next page, if there is one.
+    /// Id to give as `before` for the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
 /// List messages.
 ///
-/// The newest first, a page at a time: follow `next` for the page after it.
+/// The newest first, a page at a time: `next` of one page is `before` of the page after it.
 #[utoipa::path(
     get, path = "/messages", tag = "Messages",
     params(
         ("before" = Option<String>, Query, description = "Only messages older than this id"),
-        ("limit" = Option<usize>, Query, description = "Messages on a page, 1 to 200; usually 50"),
+        ("limit" = Option<usize>, Query, description = "Messages on a page, 1 to 500; usually 50"),
         ("state" = Option<StateName>, Query, description = "Only messages in this state"),
         ("contact" = Option<String>, Query, description = "Only messages to this contact"),
     ),
@@ -48,11 +49,21 @@ pub(crate) async fn list(
     let params = Params::read(query.as_deref(), &PARAMS)?;
     let limit = params.limit()?;
     let filter = filter(&params, caller.app)?;
-    let mut found = state.engine.store().list_messages(&filter, limit + 1).await?;
+    let mut found = state
+        .engine
+        .store()
+        .list_messages(&filter, limit + 1)
+        .await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| next(&params, last.message.id));
-    Ok(Json(MessagePage { items: found.iter().map(view::summary).collect(), next }))
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| last.message.id.hex());
+    Ok(Json(MessagePage {
+        items: found.iter().map(view::summary).collect(),
+        next,
+    }))
 }
 
 /// Show a message with everything that happened to it.
@@ -105,15 +116,4 @@ fn filter(params: &Params, app: String) -> Answer<MessageFilter> {
         state: params.get_as("state", &states, state)?,
         before: params.get_as("before", "give the id of a message", before)?,
     })
-}
-
-fn next(params: &Params, last: MessageId) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("before", &last.hex());
-    for name in PARAMS.into_iter().filter(|name| *name != "before") {
-        if let Some(value) = params.get(name) {
-            query.append_pair(name, value);
-        }
-    }
-    format!("/api/v1/messages?{}", query.finish())
 }

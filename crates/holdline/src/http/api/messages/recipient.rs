@@ -6,7 +6,7 @@ use crate::http::api::contacts::address;
 use crate::http::api::problem::{Answer, FieldFault, Problem};
 use crate::http::state::AppState;
 use holdline_core::{ChannelKind, ContactId};
-use holdline_engine::ports::{ContactRecord, WA_USER};
+use holdline_engine::ports::records::{ContactRecord, WA_USER};
 use holdline_engine::request::Recipient;
 
 /// A recipient that was understood.
@@ -24,7 +24,11 @@ pub(super) struct Target {
 pub(super) async fn resolve(state: &AppState, to: &To) -> Answer<Target> {
     match given(to)? {
         Given::Contact(text) => by_contact(state, text).await,
-        Given::Address { channel, value, field } => {
+        Given::Address {
+            channel,
+            value,
+            field,
+        } => {
             let country = state.config.sms.default_country.as_deref();
             let value = address::normal(channel, value, country)
                 .map_err(|why| invalid(field, why.message, why.fix))?;
@@ -35,7 +39,11 @@ pub(super) async fn resolve(state: &AppState, to: &To) -> Answer<Target> {
 
 enum Given<'a> {
     Contact(&'a str),
-    Address { channel: ChannelKind, value: &'a str, field: &'static str },
+    Address {
+        channel: ChannelKind,
+        value: &'a str,
+        field: &'static str,
+    },
 }
 
 fn given(to: &To) -> Answer<Given<'_>> {
@@ -44,15 +52,28 @@ fn given(to: &To) -> Answer<Given<'_>> {
         (&to.email, ChannelKind::EMAIL, "/to/email"),
         (&to.wa_user, WA_USER, "/to/wa_user"),
     ];
-    let mut found: Vec<Given<'_>> = to.contact.as_deref().map(Given::Contact).into_iter().collect();
+    let mut found: Vec<Given<'_>> = to
+        .contact
+        .as_deref()
+        .map(Given::Contact)
+        .into_iter()
+        .collect();
     for (value, channel, field) in simple {
-        found.extend(value.as_deref().map(|value| Given::Address { channel, value, field }));
+        found.extend(value.as_deref().map(|value| Given::Address {
+            channel,
+            value,
+            field,
+        }));
     }
     match (&to.channel, &to.address) {
         (Some(channel), Some(value)) => {
             let channel = address::channel(channel)
                 .map_err(|why| invalid("/to/channel", why.message, why.fix))?;
-            found.push(Given::Address { channel, value, field: "/to/address" });
+            found.push(Given::Address {
+                channel,
+                value,
+                field: "/to/address",
+            });
         }
         (Some(_), None) => return Err(invalid("/to/address", "is required", "add it")),
         (None, Some(_)) => return Err(invalid("/to/channel", "is required", "add it")),
@@ -71,14 +92,28 @@ fn given(to: &To) -> Answer<Given<'_>> {
 
 fn input(to: &To) -> String {
     let all = [&to.phone, &to.email, &to.wa_user, &to.address];
-    all.into_iter().flatten().next().cloned().unwrap_or_default()
+    all.into_iter()
+        .flatten()
+        .next()
+        .cloned()
+        .unwrap_or_default()
 }
 
 async fn by_contact(state: &AppState, text: &str) -> Answer<Target> {
     let unknown = || invalid("/to/contact", "there is no such contact", "create it first");
     let id = ContactId::parse(text).ok_or_else(unknown)?;
-    let contact = state.engine.store().contact(id).await?.ok_or_else(unknown)?;
-    Ok(target(state, Recipient::Contact(id), text.to_owned(), &contact))
+    let contact = state
+        .engine
+        .store()
+        .contact(id)
+        .await?
+        .ok_or_else(unknown)?;
+    Ok(target(
+        state,
+        Recipient::Contact(id),
+        text.to_owned(),
+        &contact,
+    ))
 }
 
 async fn by_address(
@@ -87,22 +122,41 @@ async fn by_address(
     value: String,
     input: String,
 ) -> Answer<Target> {
-    let known = state.engine.store().contact_by_address(channel, &value).await?;
+    let known = state
+        .engine
+        .store()
+        .contact_by_address(channel, &value)
+        .await?;
     let recipient = if channel == WA_USER {
         Recipient::WaUser(value.clone())
     } else {
-        Recipient::Address { channel, value: value.clone() }
+        Recipient::Address {
+            channel,
+            value: value.clone(),
+        }
     };
     let mut target = match known {
         Some(contact) => target(state, recipient, input, &contact),
-        None => Target { recipient, input, reach: Vec::new(), phone: None, wa_user: None },
+        None => Target {
+            recipient,
+            input,
+            reach: Vec::new(),
+            phone: None,
+            wa_user: None,
+        },
     };
     target.add(state, channel, &value);
     Ok(target)
 }
 
 fn target(state: &AppState, recipient: Recipient, input: String, of: &ContactRecord) -> Target {
-    let mut target = Target { recipient, input, reach: Vec::new(), phone: None, wa_user: None };
+    let mut target = Target {
+        recipient,
+        input,
+        reach: Vec::new(),
+        phone: None,
+        wa_user: None,
+    };
     for address in &of.addresses {
         target.add(state, address.channel, address.value.expose());
     }

@@ -59,7 +59,9 @@ pub(crate) async fn send(
     let message = new_message(&state, caller.app, sender, request, idempotency).await?;
     let accepted = state.engine.accept(message).await?;
     if !accepted.repeat {
-        state.metrics.message_accepted(started.elapsed().as_secs_f64());
+        state
+            .metrics
+            .message_accepted(started.elapsed().as_secs_f64());
     }
     Ok(created(accepted))
 }
@@ -97,22 +99,31 @@ pub(super) fn sender(
     named: Option<&str>,
 ) -> Answer<String> {
     let config = &state.config;
-    let mut usable =
-        config.whatsapp_senders.iter().filter(|sender| caller.may_use(config, sender));
+    let mut usable = config
+        .whatsapp_senders
+        .iter()
+        .filter(|sender| caller.may_use(config, sender));
     if let Some(named) = named {
         return match usable.find(|sender| sender.phone_number_id == named) {
             Some(sender) => Ok(sender.phone_number_id.clone()),
-            None if state.sender(named).is_some() => {
-                Err(Problem::new(Kind::Forbidden, "the token does not reach this sender"))
-            }
-            None => Err(of_field("/from", "is no configured sender", "name a phone-number id")),
+            None if state.sender(named).is_some() => Err(Problem::new(
+                Kind::Forbidden,
+                "the token does not reach this sender",
+            )),
+            None => Err(of_field(
+                "/from",
+                "is no configured sender",
+                "name a phone-number id",
+            )),
         };
     }
     match (usable.next(), usable.next()) {
         (Some(only), None) => Ok(only.phone_number_id.clone()),
-        (Some(_), Some(_)) => {
-            Err(of_field("/from", "is required: the token reaches several senders", "name one"))
-        }
+        (Some(_), Some(_)) => Err(of_field(
+            "/from",
+            "is required: the token reaches several senders",
+            "name one",
+        )),
         (None, _) => Err(Problem::new(Kind::Forbidden, "the token reaches no sender")),
     }
 }
@@ -126,7 +137,10 @@ async fn new_message(
 ) -> Answer<NewMessage> {
     let expires_at = expiry(&request, state.engine.now())?;
     let target = resolve(state, &request.to).await?;
-    let wanted = Wanted { text: request.text.as_deref(), message: request.message.as_ref() };
+    let wanted = Wanted {
+        text: request.text.as_deref(),
+        message: request.message.as_ref(),
+    };
     let composed = compose(state, &sender, &wanted, Some(&target)).await?;
     let hops = match &request.plan {
         Some(given) => Some(plan::hops(state, &sender, given, &target).await?),
@@ -184,7 +198,10 @@ fn answer(facts: &AnswerFacts) -> Bytes {
 fn created(accepted: Accepted) -> Response {
     let mut response = (StatusCode::CREATED, accepted.answer).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Ok(location) = format!("{PATH}/{}", accepted.id).parse() {
         headers.insert(header::LOCATION, location);
     }

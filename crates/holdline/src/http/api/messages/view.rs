@@ -7,7 +7,7 @@ use crate::http::api::values::rfc3339;
 use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid, wamid_of};
 use holdline_core::message::State;
 use holdline_core::{MessageId, Timestamp};
-use holdline_engine::ports::{
+use holdline_engine::ports::records::{
     AttemptRecord, DecisionRecord, DeliveryState, MessageRecord, PlannedHop, ReceiptRecord,
     StoredMessage, Timeline,
 };
@@ -89,7 +89,14 @@ pub(crate) enum StateName {
 impl StateName {
     /// The names as queries write them.
     pub(crate) const NAMES: [&str; 8] = [
-        "waiting", "in_flight", "in_doubt", "placed", "delivered", "expired", "failed", "cancelled",
+        "waiting",
+        "in_flight",
+        "in_doubt",
+        "placed",
+        "delivered",
+        "expired",
+        "failed",
+        "cancelled",
     ];
 }
 
@@ -209,7 +216,10 @@ pub(super) fn whole(stored: &StoredMessage, timeline: Timeline) -> MessageView {
         waits_for: waits_for.to_owned(),
         next_wake_at: wake_at.map(rfc3339),
         hop: delivery.hop + 1,
-        plan: (0..).zip(&message.plan).map(|(ix, hop)| hop_view(hop, ix, delivery)).collect(),
+        plan: (0..)
+            .zip(&message.plan)
+            .map(|(ix, hop)| hop_view(hop, ix, delivery))
+            .collect(),
         message: serde_json::from_slice(message.body.expose()).ok(),
         timeline: TimelineView {
             attempts: timeline.attempts.into_iter().map(attempt).collect(),
@@ -226,10 +236,20 @@ fn state_name(state: State) -> StateName {
         State::InFlight { .. } => StateName::InFlight,
         State::InDoubt { .. } => StateName::InDoubt,
         State::Placed { .. } => StateName::Placed,
-        State::Ended { end: End::Delivered, .. } => StateName::Delivered,
-        State::Ended { end: End::Expired, .. } => StateName::Expired,
-        State::Ended { end: End::Failed, .. } => StateName::Failed,
-        State::Ended { end: End::Cancelled, .. } => StateName::Cancelled,
+        State::Ended {
+            end: End::Delivered,
+            ..
+        } => StateName::Delivered,
+        State::Ended {
+            end: End::Expired, ..
+        } => StateName::Expired,
+        State::Ended {
+            end: End::Failed, ..
+        } => StateName::Failed,
+        State::Ended {
+            end: End::Cancelled,
+            ..
+        } => StateName::Cancelled,
     }
 }
 
@@ -266,7 +286,10 @@ fn hop_view(hop: &PlannedHop, ix: u8, delivery: &DeliveryState) -> HopView {
         success: hop.success.into(),
         on: hop.on.iter().map(Into::into).collect(),
         template: hop.template.clone(),
-        spent: delivery.spent.checked_shr(ix.into()).is_some_and(|bits| bits & 1 == 1),
+        spent: delivery
+            .spent
+            .checked_shr(ix.into())
+            .is_some_and(|bits| bits & 1 == 1),
     }
 }
 
@@ -304,11 +327,11 @@ fn decision(record: DecisionRecord) -> DecisionView {
     }
 }
 
-fn fault(
-    class: Option<String>,
-    code: Option<String>,
-    detail: Option<String>,
-) -> Option<FaultView> {
+fn fault(class: Option<String>, code: Option<String>, detail: Option<String>) -> Option<FaultView> {
     let any = class.is_some() || code.is_some() || detail.is_some();
-    any.then_some(FaultView { class, code, detail })
+    any.then_some(FaultView {
+        class,
+        code,
+        detail,
+    })
 }

@@ -28,7 +28,9 @@ pub(crate) enum Kind {
 
 /// Judges by the bytes first: clients label bodies wrongly.
 pub(crate) fn kind(headers: &HeaderMap, body: &[u8]) -> Kind {
-    let label = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let label = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let label = label.unwrap_or_default().to_ascii_lowercase();
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Kind::Empty,
@@ -49,13 +51,17 @@ pub(crate) async fn read(
     body: Body,
     bytes_max: usize,
 ) -> Result<Bytes, GraphError> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     let mut pieces = body.into_data_stream();
     let mut read = BytesMut::new();
     let mut too_long = announced.is_some_and(|length: usize| length > bytes_max);
     while !too_long {
         let next = tokio::time::timeout(PIECE_WAIT_MAX, pieces.next()).await;
-        let Some(piece) = next.map_err(|_| broken_off())? else { return Ok(read.freeze()) };
+        let Some(piece) = next.map_err(|_| broken_off())? else {
+            return Ok(read.freeze());
+        };
         let piece = piece.map_err(|_| broken_off())?;
         too_long = read.len() + piece.len() > bytes_max;
         read.extend_from_slice(&piece[..piece.len().min(bytes_max)]);
@@ -81,14 +87,20 @@ pub(crate) async fn multipart(headers: &HeaderMap, body: Body) -> Result<Multipa
     let start = start.freeze();
     let label = match boundary(&start) {
         Some(boundary) => format!("multipart/form-data; boundary=\"{boundary}\""),
-        None => headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("").into(),
+        None => headers
+            .get(CONTENT_TYPE)
+            .and_then(|it| it.to_str().ok())
+            .unwrap_or("")
+            .into(),
     };
     let all = stream::iter([Ok(start)]).chain(pieces.map_err(axum::Error::new));
     let mut request = Request::new(Body::from_stream(all));
     let label = HeaderValue::from_str(&label).map_err(|_| no_multipart())?;
     request.headers_mut().insert(CONTENT_TYPE, label);
     DefaultBodyLimit::disable().apply(&mut request);
-    Multipart::from_request(request, &()).await.map_err(|_| no_multipart())
+    Multipart::from_request(request, &())
+        .await
+        .map_err(|_| no_multipart())
 }
 
 /// The texts of a multipart body that was read whole.

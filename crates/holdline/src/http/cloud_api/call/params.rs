@@ -25,23 +25,33 @@ impl Params {
         query: &[(String, String)],
         body: Bytes,
     ) -> Result<Self, GraphError> {
-        let query: Vec<_> = query.iter().filter(|(name, _)| name != "access_token").collect();
+        let query: Vec<_> = query
+            .iter()
+            .filter(|(name, _)| name != "access_token")
+            .collect();
         let given = match body::kind(headers, &body) {
             Kind::Json => {
                 let object = serde_json::from_slice(&body).map_err(|_| GraphError::not_json())?;
                 if query.is_empty() || !Value::is_object(&object) {
-                    return Ok(Self { object, bytes: body });
+                    return Ok(Self {
+                        object,
+                        bytes: body,
+                    });
                 }
                 object
             }
             Kind::Form => {
                 let pairs = url::form_urlencoded::parse(&body).into_owned();
-                object_of(pairs.filter(|(name, _)| name != "access_token").take(PAIRS_MAX))
+                object_of(
+                    pairs
+                        .filter(|(name, _)| name != "access_token")
+                        .take(PAIRS_MAX),
+                )
             }
             Kind::Multipart => object_of(body::multipart_pairs(headers, body).await?.into_iter()),
             Kind::Empty => Value::Object(Map::new()),
         };
-        let mut all = object_of(query.into_iter().cloned().take(PAIRS_MAX));
+        let mut all = object_of(query.into_iter().take(PAIRS_MAX).cloned());
         if let (Value::Object(all), Value::Object(given)) = (&mut all, given) {
             all.extend(given);
         }
@@ -64,7 +74,10 @@ impl Params {
             Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
             Some(value) => {
                 let text = text(value).unwrap_or_default();
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                let items = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 items.map(Into::into).collect()
             }
             None => Vec::new(),
@@ -74,7 +87,9 @@ impl Params {
 
 /// The first value of a name in a query.
 pub(crate) fn first<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = query.iter().find(|(known, value)| known == name && !value.is_empty());
+    let found = query
+        .iter()
+        .find(|(known, value)| known == name && !value.is_empty());
     found.map(|(_, value)| value.as_str())
 }
 
@@ -109,7 +124,9 @@ mod tests {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let query: Vec<_> = query.iter().map(own).collect();
-        Params::read(&headers, &query, Bytes::from_static(body.as_bytes())).await.unwrap()
+        Params::read(&headers, &query, Bytes::from_static(body.as_bytes()))
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -124,7 +141,12 @@ mod tests {
     async fn query_form_and_multipart_make_the_same_object() {
         let expect = json!({"to": "1", "text": {"body": "hi"}});
         let form = "to=1&text=%7B%22body%22%3A%22hi%22%7D";
-        assert_eq!(read("application/x-www-form-urlencoded", &[], form).await.object, expect);
+        assert_eq!(
+            read("application/x-www-form-urlencoded", &[], form)
+                .await
+                .object,
+            expect
+        );
         let query = [("to", "1"), ("text", "{\"body\":\"hi\"}")];
         assert_eq!(read("text/plain", &query, "").await.object, expect);
         let multipart = "--x\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\n1\r\n\
@@ -136,14 +158,24 @@ mod tests {
 
     #[tokio::test]
     async fn the_body_wins_over_the_query() {
-        let params = read("application/json", &[("a", "1"), ("b", "2")], "{\"a\":\"3\"}").await;
+        let params = read(
+            "application/json",
+            &[("a", "1"), ("b", "2")],
+            "{\"a\":\"3\"}",
+        )
+        .await;
         assert_eq!(params.object, json!({"a": "3", "b": "2"}));
     }
 
     #[tokio::test]
     async fn lists_come_with_commas_or_as_arrays() {
         let expect = ["messages".to_owned(), "calls".to_owned()];
-        assert_eq!(read("", &[("fields", "messages, calls")], "").await.list("fields"), expect);
+        assert_eq!(
+            read("", &[("fields", "messages, calls")], "")
+                .await
+                .list("fields"),
+            expect
+        );
         let query = [("fields", "[\"messages\",\"calls\"]")];
         assert_eq!(read("", &query, "").await.list("fields"), expect);
     }

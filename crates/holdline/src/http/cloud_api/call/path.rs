@@ -43,8 +43,14 @@ impl Target {
 
     fn edge(id: String, edge: &str) -> Self {
         match edge {
-            "messages" => Self::Messages { phone: id, marketing: false },
-            "marketing_messages" => Self::Messages { phone: id, marketing: true },
+            "messages" => Self::Messages {
+                phone: id,
+                marketing: false,
+            },
+            "marketing_messages" => Self::Messages {
+                phone: id,
+                marketing: true,
+            },
             "media" => Self::Media { phone: id },
             "message_templates" => Self::Templates { waba: id },
             "phone_numbers" => Self::PhoneNumbers { waba: id },
@@ -58,19 +64,31 @@ impl Target {
 /// The path without what varies between clients: what idempotency keys are bound to.
 pub(crate) fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty());
-    let parts: Vec<&str> = parts.skip_while(|part| is_version(part)).collect();
+    let mut parts: Vec<&str> = parts.collect();
+    if parts.first().is_some_and(|part| is_version(part)) {
+        parts.remove(0);
+    }
     format!("/{}", parts.join("/"))
+}
+
+/// The version that a path names.
+pub(crate) fn version(path: &str) -> Option<String> {
+    let first = path.split('/').find(|part| !part.is_empty());
+    first.filter(|part| is_version(part)).map(str::to_lowercase)
 }
 
 /// `v`, digits, a dot, digits.
 fn is_version(part: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let split = part.strip_prefix(['v', 'V']).and_then(|numbers| numbers.split_once('.'));
+    let split = part
+        .strip_prefix(['v', 'V'])
+        .and_then(|numbers| numbers.split_once('.'));
     split.is_some_and(|(major, minor)| digits(major) && digits(minor))
 }
 
 fn is_id(part: &str) -> bool {
-    part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    part.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -85,7 +103,10 @@ mod tests {
 
     #[test]
     fn version_and_slashes_make_no_difference() {
-        let messages = Target::Messages { phone: "106".into(), marketing: false };
+        let messages = Target::Messages {
+            phone: "106".into(),
+            marketing: false,
+        };
         check(
             &[
                 "/v23.0/106/messages",
@@ -97,18 +118,35 @@ mod tests {
             &messages,
         );
         assert_eq!(plain("//v23.0/106/messages/"), "/106/messages");
+        assert_eq!(version("/v23.0/106"), Some("v23.0".into()));
+        assert_eq!(version("/106/messages"), None);
     }
 
     #[test]
     fn each_shape_is_told_from_the_others() {
         let id = || "1".to_owned();
-        check(&["/v23.0/1/marketing_messages"], &Target::Messages { phone: id(), marketing: true });
+        check(
+            &["/v23.0/1/marketing_messages"],
+            &Target::Messages {
+                phone: id(),
+                marketing: true,
+            },
+        );
         check(&["/1/media"], &Target::Media { phone: id() });
         check(&["/v2.0/1/", "/1"], &Target::Node { id: id() });
-        check(&["/v23.0/1/message_templates"], &Target::Templates { waba: id() });
+        check(
+            &["/v23.0/1/message_templates"],
+            &Target::Templates { waba: id() },
+        );
         check(&["/1/subscriptions"], &Target::Subscriptions { app: id() });
-        check(&["/v26.0/oauth/access_token", "/oauth/access_token"], &Target::AccessToken);
-        check(&["/1/whatsapp_business_profile", "/1/a/b"], &Target::Other { id: id() });
+        check(
+            &["/v26.0/oauth/access_token", "/oauth/access_token"],
+            &Target::AccessToken,
+        );
+        check(
+            &["/1/whatsapp_business_profile", "/1/a/b"],
+            &Target::Other { id: id() },
+        );
         check(&["", "/", "/v23.0"], &Target::Nothing);
     }
 

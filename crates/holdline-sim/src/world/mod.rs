@@ -1,11 +1,12 @@
 //! The whole sandbox as one state: providers, people, outages, webhooks. Decides from the time
 //! and events given to it and returns effects; never reads a clock, opens a socket or spawns.
 
+mod posting;
 mod requests;
 
 use crate::config::SandboxConfig;
 use crate::draws::Draws;
-use crate::hooks::{AfterAnswer, Covered, HookRow, HookState, Hooks, Post};
+use crate::hooks::{AfterAnswer, HookRow, HookState, Hooks, Post};
 use crate::outage::{
     Behaviour, Board, Outage, OutageError, OutageId, OutageOrder, Provider, Subject,
 };
@@ -208,6 +209,16 @@ impl World {
         }
     }
 
+    /// Whether some outage leaves requests of this provider without an answer.
+    #[must_use]
+    pub fn is_hanging(&self, provider: Provider) -> bool {
+        let hangs = |b| matches!(b, Behaviour::Swallow | Behaviour::SwallowAfterAccept);
+        self.outages
+            .all()
+            .iter()
+            .any(|o| o.provider == provider && hangs(o.behaviour))
+    }
+
     #[must_use]
     pub fn ledger(&self, after: u64, max: usize) -> Vec<LedgerRow> {
         self.ledger.after(after).take(max).cloned().collect()
@@ -313,30 +324,6 @@ impl World {
             .map(|outage| (outage.id, outage.behaviour, outage.delay_ms))
     }
 
-    /// Posts a webhook, unless an outage of the webhooks has other plans for it.
-    pub(crate) fn post(
-        &mut self,
-        post: Post,
-        covers: Vec<Covered>,
-        subject: &Subject<'_>,
-        now_ms: u64,
-    ) {
-        let provider = post.provider;
-        let hit = self.outage(provider, subject, is_webhook_fault);
-        match hit.map(|(id, behaviour, delay_ms)| (behaviour, id, delay_ms)) {
-            Some((Behaviour::DropWebhooks, ..)) => {
-                whatsapp::note_hooks(self, &covers, HookState::Failed);
-            }
-            Some((Behaviour::DisorderWebhooks, ..)) => {
-                self.queue_post(post.clone(), covers.clone(), now_ms, Wait::Drawn);
-                self.queue_post(post, covers, now_ms, Wait::Drawn);
-            }
-            Some((_, outage, None)) => self.queue_post(post, covers, now_ms, Wait::Held(outage)),
-            Some((_, _, Some(ms))) => self.queue_post(post, covers, now_ms, Wait::For(ms)),
-            None => self.queue_post(post, covers, now_ms, Wait::For(0)),
-        }
-    }
-
     /// Writes down what really reached a person.
     pub(crate) fn reached(&mut self, address: &str, received: Received, opaque: Option<String>) {
         self.ledger.push(LedgerRow {
@@ -350,21 +337,6 @@ impl World {
         });
         self.people.receive(address, received);
     }
-
-    fn queue_post(&mut self, post: Post, covers: Vec<Covered>, now_ms: u64, wait: Wait) {
-        let Some(id) = self.hooks.add(post, covers, now_ms) else {
-            return;
-        };
-        match wait {
-            Wait::For(ms) => self.schedule(now_ms, ms, Event::PostHook(id)),
-            Wait::Drawn => {
-                let ms = self.draws.up_to(1_500);
-                let ms = self.scaled(ms);
-                self.schedule(now_ms, ms, Event::PostHook(id));
-            }
-            Wait::Held(outage) => self.hold(outage, Event::PostHook(id)),
-        }
-    }
 }
 
 /// How connections to a provider fail.
@@ -373,20 +345,6 @@ pub enum ConnectionFault {
     None,
     Reset,
     Swallow,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Wait {
-    For(u64),
-    Drawn,
-    Held(OutageId),
-}
-
-fn is_webhook_fault(behaviour: Behaviour) -> bool {
-    matches!(
-        behaviour,
-        Behaviour::DropWebhooks | Behaviour::DelayWebhooks | Behaviour::DisorderWebhooks
-    )
 }
 
 fn some_address(address: &str) -> Result<String, PersonError> {

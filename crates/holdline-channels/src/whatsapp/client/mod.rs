@@ -1,0 +1,15 @@
+//! The part of WhatsApp that does I/O: the channel that sends, and the Graph client that the
+//! front door forwards by. Keeps nothing about messages.
+
+mod channel;
+mod config;
+mod graph;
+mod items;
+mod send;
+
+#[cfg(test)]
+mod tests;
+
+pub use channel::WhatsappChannel;
+pub use config::{WhatsappConfig, WhatsappSender};
+pub use graph::{Forward, GraphClient, GraphFailure};

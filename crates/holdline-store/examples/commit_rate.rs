@@ -1,0 +1,112 @@
+//! Prints how many groups a second the SQLite store commits, every commit synced, by batch size.
+//! `cargo run --release -p holdline-store --example commit_rate [DIRECTORY]`
+
+use bytes::Bytes;
+use holdline_core::message::{ClassSet, DuplicateRule, Priority, Progress, State, Success};
+use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use holdline_engine::ports::ops::Accept;
+use holdline_engine::ports::records::{DeliveryState, MessageRecord, PlannedHop};
+use holdline_engine::ports::{Group, Op, Store, StoreError};
+use holdline_store::{SqliteOptions, sqlite};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const BODY_BYTES: usize = 332;
+const ROUND_S: u64 = 3;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StoreError> {
+    let given = std::env::args().nth(1);
+    let directory = given.map_or_else(std::env::temp_dir, Into::into);
+    let directory = directory.join(format!("holdline-commit-rate-{}", std::process::id()));
+    let measured = measure_all(&directory).await;
+    if let Err(error) = std::fs::remove_dir_all(&directory) {
+        eprintln!("cannot remove {}: {error}", directory.display());
+    }
+    measured
+}
+
+async fn measure_all(directory: &Path) -> Result<(), StoreError> {
+    println!(
+        "{:>6} {:>12} {:>12} {:>16}",
+        "batch", "groups/s", "commits/s", "bytes a message"
+    );
+    for batch in [1, 64, 512] {
+        let path = directory.join(format!("{batch}.db"));
+        let store = sqlite::open(SqliteOptions::new(&path)).await?;
+        let (count, elapsed) = measure(&store, batch).await?;
+        store.close().await?;
+        let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+        let rate = f64::from(count) / elapsed.as_secs_f64();
+        let commits = rate / f64::from(batch);
+        println!(
+            "{batch:>6} {rate:>12.0} {commits:>12.0} {:>16}",
+            bytes / u64::from(count)
+        );
+    }
+    Ok(())
+}
+
+async fn measure(store: &dyn Store, batch: u32) -> Result<(u32, Duration), StoreError> {
+    let start = Instant::now();
+    let mut next = 0;
+    while start.elapsed() < Duration::from_secs(ROUND_S) {
+        let groups = (next..next + batch)
+            .map(|n| Group(vec![accept(n)]))
+            .collect();
+        store.commit(groups).await?;
+        next += batch;
+    }
+    Ok((next, start.elapsed()))
+}
+
+fn accept(n: u32) -> Op {
+    let id = MessageId(u128::from(n) << 80 | 0x7000_8000_0000_0000_0000);
+    let at = Timestamp(i64::from(n));
+    let message = MessageRecord {
+        id,
+        app: "shop".to_owned(),
+        sender: "106540352242922".to_owned(),
+        contact: ContactId(u128::from(n % 1_000) << 80),
+        to_input: Redacted::new("+15550100".to_owned()),
+        kind: "text".to_owned(),
+        body: Redacted::new(Bytes::from(vec![b'x'; BODY_BYTES])),
+        opaque: None,
+        priority: Priority::Service,
+        duplicate_rule: DuplicateRule::Reconcile,
+        data_class: "personal".to_owned(),
+        created_at: at,
+        expires_at: Timestamp::MAX,
+        plan: vec![hop(ChannelKind::WHATSAPP), hop(ChannelKind::SMS)],
+    };
+    let delivery = DeliveryState {
+        id,
+        state: State::Waiting { due: at },
+        hop: 0,
+        hop_since: at,
+        tries: 0,
+        attempts: Vec::new(),
+        spent: 0,
+        told: Progress::None,
+        told_failed: false,
+    };
+    Op::Accept(Box::new(Accept {
+        message,
+        delivery,
+        idempotency: None,
+    }))
+}
+
+fn hop(channel: ChannelKind) -> PlannedHop {
+    PlannedHop {
+        channel,
+        sender: "106540352242922".to_owned(),
+        address: Redacted::new("+15550100".to_owned()),
+        receipt_wait_ms: 120_000,
+        wait_is_explicit: false,
+        ttl_ms: 0,
+        success: Success::Delivered,
+        on: ClassSet::default(),
+        template: None,
+    }
+}

@@ -1,0 +1,195 @@
+//! Reads of messages, deliveries and what happened to them.
+
+use super::{after_key, all, before_key, first_id_of, one, page};
+use crate::rows::codes::{PLACED, state_code_of_name};
+use crate::rows::message::{DELIVERY_COLUMNS, MESSAGE_COLUMNS, message_from, stored_from};
+use crate::rows::timeline::{
+    ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
+    receipt_from,
+};
+use holdline_core::message::End;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
+use holdline_engine::ports::store::MessageFilter;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, params, params_from_iter};
+
+pub(in crate::sqlite) fn open(
+    c: &Connection,
+    after: Option<MessageId>,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, NULL, {DELIVERY_COLUMNS}
+         FROM delivery d INDEXED BY delivery_open CROSS JOIN message m ON m.id = d.id
+         WHERE d.state < 4 AND d.id > ?1 ORDER BY d.id LIMIT ?2"
+    );
+    all(
+        c,
+        &sql,
+        params![after_key(after.map(|id| id.0)), page(limit)],
+        stored_from,
+    )
+}
+
+pub(in crate::sqlite) fn by_ids(c: &Connection, ids: &[MessageId]) -> Result<Vec<MessageRecord>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, b.bytes
+         FROM message m LEFT JOIN body b ON b.id = m.id WHERE m.id = ?1"
+    );
+    let found = ids
+        .iter()
+        .map(|id| one(c, &sql, [id.bytes()], message_from));
+    found.filter_map(Result::transpose).collect()
+}
+
+pub(in crate::sqlite) fn by_id(c: &Connection, id: MessageId) -> Result<Option<StoredMessage>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, b.bytes, {DELIVERY_COLUMNS}
+         FROM message m JOIN delivery d ON d.id = m.id LEFT JOIN body b ON b.id = m.id
+         WHERE m.id = ?1"
+    );
+    one(c, &sql, [id.bytes()], stored_from)
+}
+
+pub(in crate::sqlite) fn timeline(c: &Connection, id: MessageId) -> Result<Timeline> {
+    let select = |columns: &str, table: &str, order: &str| {
+        format!("SELECT {columns} FROM {table} WHERE message = ?1 ORDER BY {order}")
+    };
+    let key = [id.bytes()];
+    Ok(Timeline {
+        attempts: all(
+            c,
+            &select(ATTEMPT_COLUMNS, "attempt", "number"),
+            key,
+            attempt_from,
+        )?,
+        receipts: all(
+            c,
+            &select(RECEIPT_COLUMNS, "receipt", "place"),
+            key,
+            receipt_from,
+        )?,
+        decisions: all(
+            c,
+            &select(DECISION_COLUMNS, "decision", "place"),
+            key,
+            decision_from,
+        )?,
+    })
+}
+
+pub(in crate::sqlite) fn list(
+    c: &Connection,
+    filter: &MessageFilter,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let state = filter.state.as_deref().map(state_code_of_name);
+    if state == Some(None) {
+        return Ok(Vec::new());
+    }
+    let state = state.flatten();
+    let (from, id) = source(filter, state);
+    let (conditions, mut values) = conditions(filter, state);
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, b.bytes, {DELIVERY_COLUMNS}
+         FROM {from} LEFT JOIN body b ON b.id = m.id
+         WHERE {id} < ? {conditions} ORDER BY {id} DESC LIMIT ?"
+    );
+    values.insert(0, Value::Blob(before_key(filter.before.map(|id| id.0))));
+    values.push(Value::Integer(page(limit)));
+    all(c, &sql, params_from_iter(values), stored_from)
+}
+
+/// The tables in the order that the filter's best index wants, and the id to sort by.
+fn source(filter: &MessageFilter, state: Option<i64>) -> (&'static str, &'static str) {
+    const BY_CONTACT: &str =
+        "delivery d INDEXED BY delivery_contact CROSS JOIN message m ON m.id = d.id";
+    const BY_OPEN: &str = "delivery d INDEXED BY delivery_open CROSS JOIN message m ON m.id = d.id";
+    const BY_LOST: &str = "delivery d INDEXED BY delivery_lost CROSS JOIN message m ON m.id = d.id";
+    const BY_APP: &str = "message m INDEXED BY message_app CROSS JOIN delivery d ON d.id = m.id";
+    const BY_ID: &str = "message m CROSS JOIN delivery d ON d.id = m.id";
+    match state {
+        _ if filter.contact.is_some() => (BY_CONTACT, "d.id"),
+        Some(code) if code <= PLACED => (BY_OPEN, "d.id"),
+        Some(code) if code > delivered() => (BY_LOST, "d.id"),
+        _ if filter.app.is_some() => (BY_APP, "m.id"),
+        Some(_) | None => (BY_ID, "m.id"),
+    }
+}
+
+fn conditions(filter: &MessageFilter, state: Option<i64>) -> (String, Vec<Value>) {
+    let mut sql = String::new();
+    let mut values = Vec::new();
+    if let Some(contact) = filter.contact {
+        sql.push_str(" AND d.contact = ?");
+        values.push(Value::Blob(contact.bytes().to_vec()));
+    }
+    if let Some(app) = &filter.app {
+        sql.push_str(" AND m.app = ?");
+        values.push(Value::Text(app.clone()));
+    }
+    if let Some(code) = state {
+        sql.push_str(match code {
+            code if code <= PLACED => " AND d.state < 4 AND d.state = ?",
+            code if code > delivered() => " AND d.state > 4 AND d.state = ?",
+            _ => " AND d.state = ?",
+        });
+        values.push(Value::Integer(code));
+    }
+    (sql, values)
+}
+
+const fn delivered() -> i64 {
+    crate::rows::codes::end_code(End::Delivered)
+}
+
+pub(in crate::sqlite) fn attempt_by_provider_id(
+    c: &Connection,
+    channel: ChannelKind,
+    provider_id: &str,
+) -> Result<Option<AttemptKey>> {
+    let sql = "SELECT message, number FROM attempt WHERE channel = ?1 AND provider_id = ?2
+         ORDER BY message DESC, number DESC LIMIT 1";
+    one(c, sql, params![channel.as_str(), provider_id], key_from)
+}
+
+pub(in crate::sqlite) fn provider_id_of(
+    c: &Connection,
+    message: MessageId,
+    channel: ChannelKind,
+) -> Result<Option<String>> {
+    let sql = "SELECT provider_id FROM attempt
+         WHERE message = ?1 AND +channel = ?2 AND +provider_id IS NOT NULL
+         ORDER BY number DESC LIMIT 1";
+    one(c, sql, params![message.bytes(), channel.as_str()], |row| {
+        row.get(0)
+    })
+}
+
+pub(in crate::sqlite) fn recent(
+    c: &Connection,
+    contact: ContactId,
+    channel: ChannelKind,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<MessageRecord>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, b.bytes
+         FROM delivery d INDEXED BY delivery_contact CROSS JOIN message m ON m.id = d.id
+             LEFT JOIN body b ON b.id = m.id
+         WHERE d.contact = ?1 AND d.id >= ?2 AND m.created_at >= ?3
+             AND EXISTS (SELECT 1 FROM attempt a WHERE a.message = d.id AND +a.channel = ?4
+                 AND (a.outcome IS NULL OR a.outcome NOT IN ('rejected', 'throttled')))
+         ORDER BY d.id DESC LIMIT ?5"
+    );
+    let first = first_id_of(since);
+    let values = params![
+        contact.bytes(),
+        first,
+        since.0,
+        channel.as_str(),
+        page(limit)
+    ];
+    all(c, &sql, values, message_from)
+}

@@ -1,0 +1,122 @@
+//! SQL by area: each write of the engine, each read of the port. Writes happen inside the writer's
+//! transaction; each looks for its conflicts before it changes anything.
+
+pub(super) mod accept;
+mod advance;
+pub(super) mod hooks;
+pub(super) mod inbound;
+pub(super) mod library;
+pub(super) mod messages;
+pub(super) mod people;
+pub(super) mod retention;
+pub(super) mod routes;
+
+use holdline_core::Timestamp;
+use holdline_engine::ports::store::PAGE_MAX;
+use holdline_engine::ports::{Conflict, Op};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
+
+/// Why a write did not happen.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    Conflict(Conflict),
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+pub(super) fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
+    match op {
+        Op::Accept(accept) => return accept::accept(c, accept),
+        Op::ContactSave(record) => return people::save(c, record),
+        Op::Inbound(record) => return inbound::take(c, record),
+        Op::Advance(advance) => advance::advance(c, advance),
+        Op::ContactSeen(record) => people::see(c, record),
+        Op::AddressNote(note) => people::note(c, note),
+        Op::Raw(raw) => inbound::keep_raw(c, raw),
+        Op::RawDone(id) => inbound::raw_done(c, *id),
+        Op::Hook {
+            endpoint,
+            subject,
+            event,
+            due_at,
+        } => hooks::queue(c, endpoint, *subject, event, *due_at),
+        Op::HookDone(seq) => hooks::done(c, *seq),
+        Op::HookRetry {
+            seq,
+            due_at,
+            tries,
+            error,
+        } => hooks::retry(c, *seq, *due_at, *tries, error),
+        Op::HookDropped { seq, at, error } => hooks::dropped(c, *seq, *at, error),
+        Op::Endpoint(record) => hooks::save_endpoint(c, record),
+        Op::EndpointDelete(id) => hooks::delete_endpoint(c, id),
+        Op::Media(record) => library::save_media(c, record),
+        Op::MediaDelete(id) => library::delete_media(c, id),
+        Op::MediaAlias {
+            media,
+            sender,
+            provider_id,
+            until,
+        } => library::save_alias(c, media, sender, provider_id, *until),
+        Op::Templates { waba, templates } => library::replace_templates(c, waba, templates),
+        Op::Token(record) => library::save_token(c, record),
+        Op::TokenRevoke { id, at } => library::revoke_token(c, id, *at),
+        Op::Route(record) => routes::save(c, record),
+        Op::Outage(record) => routes::save_outage(c, record),
+        Op::Setting { key, value } => routes::set(c, key, value),
+    }
+    .map_err(WriteError::Sql)
+}
+
+fn run(c: &Connection, sql: &str, params: impl Params) -> Result<()> {
+    c.prepare_cached(sql)?.execute(params).map(drop)
+}
+
+/// As `run`; gives how many rows it changed.
+fn count(c: &Connection, sql: &str, params: impl Params) -> Result<usize> {
+    c.prepare_cached(sql)?.execute(params)
+}
+
+fn one<T>(
+    c: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    c.prepare_cached(sql)?.query_row(params, read).optional()
+}
+
+fn all<T>(
+    c: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    c.prepare_cached(sql)?.query_map(params, read)?.collect()
+}
+
+/// A page's LIMIT.
+fn page(limit: usize) -> i64 {
+    i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX)
+}
+
+/// Where a page begins: what sorts before every id when there is none.
+fn after_key(id: Option<u128>) -> Vec<u8> {
+    id.map(|id| id.to_be_bytes().to_vec()).unwrap_or_default()
+}
+
+/// Where a page from the newest begins: what sorts after every id when there is none.
+fn before_key(id: Option<u128>) -> Vec<u8> {
+    id.map_or_else(|| vec![0xff; 17], |id| id.to_be_bytes().to_vec())
+}
+
+/// The smallest id of an instant: ids begin with their milliseconds.
+fn first_id_of(at: Timestamp) -> [u8; 16] {
+    let ms = u128::from(at.0.max(0).unsigned_abs()).min((1 << 48) - 1);
+    (ms << 80).to_be_bytes()
+}

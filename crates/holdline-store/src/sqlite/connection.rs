@@ -1,0 +1,164 @@
+//! Opens the file: its directory, its lock, and connections set up for durability.
+
+use super::error::store_error;
+use holdline_engine::ports::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a connection waits for another process to finish its write.
+const BUSY_MS_MAX: u64 = 5_000;
+/// Statements that stay prepared on each connection.
+const STATEMENTS_MAX: usize = 128;
+
+/// Where the database is and how it is used.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    pub path: PathBuf,
+    /// Refuse when another process has the file open exclusively: for the one that serves.
+    pub exclusive: bool,
+    /// Connections that read, 1 to 64.
+    pub readers: usize,
+    /// Most pages (of 4 KiB) that the file may have; `None` = what the disk holds.
+    pub max_pages: Option<u32>,
+    /// Pages of the write-ahead log after which they are moved into the file; 0 = only at close.
+    pub checkpoint_pages: u32,
+}
+
+impl SqliteOptions {
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            exclusive: false,
+            readers: 4,
+            max_pages: None,
+            checkpoint_pages: 4_096,
+        }
+    }
+}
+
+/// Holds the file for this process, until dropped.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    make_directory(path).map_err(|error| cannot("make the directory of", path, &error))?;
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let opened = private()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name);
+    let file = opened.map_err(|error| cannot("open the lock of", path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
+            "the database {} is in use by another holdline that serves; stop that one first, or \
+             give this one a storage.url of its own",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot("lock", path, &error)),
+    }
+}
+
+/// The one connection that writes.
+pub(super) fn writer(options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let path = &options.path;
+    make_directory(path).map_err(|error| cannot("make the directory of", path, &error))?;
+    make_file(path).map_err(|error| cannot("create", path, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let connection = connection.map_err(|error| store_error(&error))?;
+    set_up_writer(&connection, options).map_err(|error| store_error(&error))?;
+    let mode: Result<String, _> =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+    if mode.map_err(|error| store_error(&error))? == "wal" {
+        return Ok(connection);
+    }
+    Err(StoreError::Unavailable(format!(
+        "the file system of {} cannot keep a write-ahead log; put the database on a local disk",
+        path.display()
+    )))
+}
+
+/// A connection that only reads.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    set_up(connection)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    if let Some(pages) = options.max_pages {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(())
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    if parent.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(parent)
+}
+
+/// Others on this machine may not read it; SQLite gives its log the same permissions.
+fn make_file(path: &Path) -> io::Result<()> {
+    if fs::exists(path)? {
+        return Ok(());
+    }
+    private()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map(drop)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn cannot(verb: &str, path: &Path, error: &io::Error) -> StoreError {
+    let text = format!("cannot {verb} {}: {error}", path.display());
+    let no_room = [
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ];
+    if no_room.contains(&error.kind()) {
+        StoreError::Full(text)
+    } else {
+        StoreError::Unavailable(text)
+    }
+}

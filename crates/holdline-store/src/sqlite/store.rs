@@ -1,0 +1,223 @@
+//! The Store port on SQLite: hands writes to the writer and reads to the readers.
+
+use super::SqliteStore;
+use super::area::{hooks, inbound, library, messages, people, routes};
+use super::writer::{Commit, Expiry, Job};
+use async_trait::async_trait;
+use holdline_core::id::InboundId;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_engine::ports::ops::{GroupResult, Groups};
+use holdline_engine::ports::records::{
+    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
+    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+};
+use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, StoreResult};
+use holdline_engine::ports::{Store, StoreError};
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        if groups.len() > COMMIT_GROUPS_MAX {
+            let why = format!("a commit has at most {COMMIT_GROUPS_MAX} groups");
+            return Err(StoreError::Unavailable(why));
+        }
+        self.ask(|answer| Job::Commit(Commit { groups, answer }))
+            .await
+    }
+
+    async fn open_deliveries(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.readers
+            .run(move |c| messages::open(c, after, limit))
+            .await
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
+        let ids = ids.to_vec();
+        self.readers.run(move |c| messages::by_ids(c, &ids)).await
+    }
+
+    async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>> {
+        self.readers.run(move |c| messages::by_id(c, id)).await
+    }
+
+    async fn timeline(&self, id: MessageId) -> StoreResult<Timeline> {
+        self.readers.run(move |c| messages::timeline(c, id)).await
+    }
+
+    async fn list_messages(
+        &self,
+        filter: &MessageFilter,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let filter = filter.clone();
+        self.readers
+            .run(move |c| messages::list(c, &filter, limit))
+            .await
+    }
+
+    async fn attempt_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<AttemptKey>> {
+        let provider_id = provider_id.to_owned();
+        self.readers
+            .run(move |c| messages::attempt_by_provider_id(c, channel, &provider_id))
+            .await
+    }
+
+    async fn provider_id_of(
+        &self,
+        message: MessageId,
+        channel: ChannelKind,
+    ) -> StoreResult<Option<String>> {
+        self.readers
+            .run(move |c| messages::provider_id_of(c, message, channel))
+            .await
+    }
+
+    async fn recent_by_contact(
+        &self,
+        contact: ContactId,
+        channel: ChannelKind,
+        since: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<MessageRecord>> {
+        self.readers
+            .run(move |c| messages::recent(c, contact, channel, since, limit))
+            .await
+    }
+
+    async fn contact(&self, id: ContactId) -> StoreResult<Option<ContactRecord>> {
+        self.readers.run(move |c| people::by_id(c, id)).await
+    }
+
+    async fn contact_by_address(
+        &self,
+        channel: ChannelKind,
+        value: &str,
+    ) -> StoreResult<Option<ContactRecord>> {
+        let value = value.to_owned();
+        self.readers
+            .run(move |c| people::by_address(c, channel, &value))
+            .await
+    }
+
+    async fn list_contacts(
+        &self,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        self.readers
+            .run(move |c| people::list(c, after, limit))
+            .await
+    }
+
+    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>> {
+        self.readers
+            .run(move |c| inbound::raw_open(c, after, limit))
+            .await
+    }
+
+    async fn inbound(&self, id: InboundId) -> StoreResult<Option<InboundRecord>> {
+        self.readers.run(move |c| inbound::by_id(c, id)).await
+    }
+
+    async fn inbound_by_provider_id(
+        &self,
+        channel: ChannelKind,
+        provider_id: &str,
+    ) -> StoreResult<Option<InboundRecord>> {
+        let provider_id = provider_id.to_owned();
+        self.readers
+            .run(move |c| inbound::by_provider_id(c, channel, &provider_id))
+            .await
+    }
+
+    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>> {
+        self.readers.run(move |c| hooks::due(c, now, limit)).await
+    }
+
+    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {
+        self.readers.run(hooks::next_due).await
+    }
+
+    async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
+        self.readers.run(hooks::endpoints).await
+    }
+
+    async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>> {
+        let id = id.to_owned();
+        self.readers.run(move |c| library::media(c, &id)).await
+    }
+
+    async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>> {
+        self.readers
+            .run(move |c| library::media_expired(c, now, limit))
+            .await
+    }
+
+    async fn media_alias(
+        &self,
+        media: &str,
+        sender: &str,
+        now: Timestamp,
+    ) -> StoreResult<Option<String>> {
+        let (media, sender) = (media.to_owned(), sender.to_owned());
+        self.readers
+            .run(move |c| library::media_alias(c, &media, &sender, now))
+            .await
+    }
+
+    async fn templates(&self, waba: &str) -> StoreResult<Vec<TemplateRecord>> {
+        let waba = waba.to_owned();
+        self.readers
+            .run(move |c| library::templates(c, &waba))
+            .await
+    }
+
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRecord>> {
+        let hash = *hash;
+        self.readers
+            .run(move |c| library::token_by_hash(c, &hash))
+            .await
+    }
+
+    async fn tokens(&self) -> StoreResult<Vec<TokenRecord>> {
+        self.readers.run(library::tokens).await
+    }
+
+    async fn routes(&self) -> StoreResult<Vec<RouteRecord>> {
+        self.readers.run(routes::all_routes).await
+    }
+
+    async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>> {
+        self.readers.run(move |c| routes::outages(c, limit)).await
+    }
+
+    async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
+        let key = key.to_owned();
+        self.readers.run(move |c| routes::setting(c, &key)).await
+    }
+
+    async fn expire_rows(
+        &self,
+        bodies_before: Timestamp,
+        metadata_before: Timestamp,
+        limit: usize,
+    ) -> StoreResult<usize> {
+        let terms = Expiry {
+            bodies_before,
+            metadata_before,
+            limit,
+        };
+        self.ask(|answer| Job::Expire { terms, answer }).await
+    }
+}

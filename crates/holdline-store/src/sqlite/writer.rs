@@ -1,0 +1,225 @@
+//! The one thread that writes. Commits that queued while the last one ran share the next
+//! transaction, and so its one sync; a conflicting group is taken back alone.
+
+use super::area::{self, WriteError};
+use super::error::{commit_error, store_error};
+use holdline_core::Timestamp;
+use holdline_engine::ports::ops::{GroupResult, Groups};
+use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
+use holdline_engine::ports::{Group, Op, StoreError};
+use rusqlite::Connection;
+use std::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+
+/// Most jobs that wait for the writer.
+pub(super) const JOBS_MAX: usize = 256;
+
+/// Something for the writer to do, and where its answer goes.
+pub(super) enum Job {
+    Commit(Commit),
+    Expire {
+        terms: Expiry,
+        answer: oneshot::Sender<StoreResult<usize>>,
+    },
+    /// Sets how many pages the file may have.
+    SizeMax {
+        pages: u32,
+        answer: oneshot::Sender<StoreResult<()>>,
+    },
+    /// Ends the thread when all before it is done.
+    Stop {
+        answer: oneshot::Sender<StoreResult<()>>,
+    },
+}
+
+pub(super) struct Commit {
+    pub(super) groups: Groups,
+    pub(super) answer: oneshot::Sender<StoreResult<Vec<GroupResult>>>,
+}
+
+/// What retention no longer allows.
+#[derive(Clone, Copy)]
+pub(super) struct Expiry {
+    pub(super) bodies_before: Timestamp,
+    pub(super) metadata_before: Timestamp,
+    pub(super) limit: usize,
+}
+
+/// Works until it is stopped or nobody is left to ask. Who no longer waits for an answer gets none.
+pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>) {
+    let mut next = jobs.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Job::Commit(first) => {
+                let (batch, other) = gather(first, jobs);
+                answer(connection, batch);
+                next = other;
+            }
+            Job::Expire { terms, answer } => {
+                let _ = answer.send(in_transaction(connection, || {
+                    area::retention::expire(connection, terms)
+                }));
+            }
+            Job::SizeMax { pages, answer } => {
+                let set = connection.pragma_update(None, "max_page_count", pages);
+                let _ = answer.send(set.map_err(|error| store_error(&error)));
+            }
+            Job::Stop { answer } => {
+                let _ = answer.send(checkpoint(connection));
+                return;
+            }
+        }
+        next = next.or_else(|| jobs.recv().ok());
+    }
+    let _ = checkpoint(connection);
+}
+
+/// What fits into one transaction with `first`, and the job that did not.
+fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
+    let mut count = first.groups.len();
+    let mut batch = vec![first];
+    while let Ok(job) = jobs.try_recv() {
+        match job {
+            Job::Commit(more) if count + more.groups.len() <= COMMIT_GROUPS_MAX => {
+                count += more.groups.len();
+                batch.push(more);
+            }
+            Job::Commit(_) | Job::Expire { .. } | Job::SizeMax { .. } | Job::Stop { .. } => {
+                return (batch, Some(job));
+            }
+        }
+    }
+    (batch, None)
+}
+
+fn answer(connection: &Connection, batch: Vec<Commit>) {
+    match commit(connection, &batch) {
+        Ok(results) => {
+            for (one, results) in batch.into_iter().zip(results) {
+                let _ = one.answer.send(Ok(results));
+            }
+        }
+        Err(error) if batch.len() > 1 && is_perhaps_of_one(&error) => {
+            for one in batch {
+                answer(connection, vec![one]);
+            }
+        }
+        Err(error) => {
+            for one in batch {
+                let _ = one.answer.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// One group that cannot be written must not fail those of others.
+fn is_perhaps_of_one(error: &StoreError) -> bool {
+    match error {
+        StoreError::Full(_) | StoreError::Ambiguous(_) => false,
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) => true,
+    }
+}
+
+fn commit(connection: &Connection, batch: &[Commit]) -> StoreResult<Vec<Vec<GroupResult>>> {
+    in_transaction(connection, || {
+        let results = batch
+            .iter()
+            .map(|one| apply_all(connection, &one.groups))
+            .collect();
+        area::accept::forget_expired_keys(connection, batch.iter().flat_map(|one| &*one.groups))?;
+        results
+    })
+}
+
+fn in_transaction<T>(
+    connection: &Connection,
+    write: impl FnOnce() -> rusqlite::Result<T>,
+) -> StoreResult<T> {
+    let run = |sql| connection.prepare_cached(sql)?.execute([]);
+    run("BEGIN IMMEDIATE").map_err(|error| store_error(&error))?;
+    let done = match write() {
+        Ok(value) => match run("COMMIT") {
+            Ok(_) => return Ok(value),
+            Err(error) => commit_error(&error),
+        },
+        Err(error) => store_error(&error),
+    };
+    if !connection.is_autocommit()
+        && let Err(error) = run("ROLLBACK")
+    {
+        tracing::error!(%error, "a failed transaction could not be rolled back");
+    }
+    Err(done)
+}
+
+fn apply_all(connection: &Connection, groups: &[Group]) -> rusqlite::Result<Vec<GroupResult>> {
+    groups
+        .iter()
+        .map(|group| apply(connection, group))
+        .collect()
+}
+
+fn apply(connection: &Connection, group: &Group) -> rusqlite::Result<GroupResult> {
+    let run = |sql| connection.prepare_cached(sql)?.execute([]);
+    let guarded = may_conflict_late(group);
+    if guarded {
+        run("SAVEPOINT one_group")?;
+    }
+    let result = match group
+        .0
+        .iter()
+        .try_for_each(|op| area::apply(connection, op))
+    {
+        Ok(()) => Ok(()),
+        Err(WriteError::Conflict(conflict)) => {
+            if guarded {
+                run("ROLLBACK TO one_group")?;
+            }
+            Err(conflict)
+        }
+        Err(WriteError::Sql(error)) => return Err(error),
+    };
+    if guarded {
+        run("RELEASE one_group")?;
+    }
+    Ok(result)
+}
+
+/// Each write looks for its conflicts before it changes anything: only after the first one of a
+/// group is there something to take back.
+fn may_conflict_late(group: &Group) -> bool {
+    group.0.iter().skip(1).any(may_conflict)
+}
+
+fn may_conflict(op: &Op) -> bool {
+    match op {
+        Op::Accept(accept) => accept.idempotency.is_some(),
+        Op::ContactSave(_) | Op::Inbound(_) => true,
+        Op::Advance(_)
+        | Op::ContactSeen(_)
+        | Op::AddressNote(_)
+        | Op::Raw(_)
+        | Op::RawDone(_)
+        | Op::Hook { .. }
+        | Op::HookDone(_)
+        | Op::HookRetry { .. }
+        | Op::HookDropped { .. }
+        | Op::Endpoint(_)
+        | Op::EndpointDelete(_)
+        | Op::Media(_)
+        | Op::MediaDelete(_)
+        | Op::MediaAlias { .. }
+        | Op::Templates { .. }
+        | Op::Token(_)
+        | Op::TokenRevoke { .. }
+        | Op::Route(_)
+        | Op::Outage(_)
+        | Op::Setting { .. } => false,
+    }
+}
+
+/// Moves the log into the file, so that the file alone is the whole database.
+fn checkpoint(connection: &Connection) -> StoreResult<()> {
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    moved.map_err(|error| store_error(&error))
+}

@@ -1,0 +1,125 @@
+//! From the configuration to the numbers the engine runs by. Decides nothing itself.
+
+use crate::config::Config;
+use holdline_core::ChannelKind;
+use holdline_core::health::RuleConfig;
+use holdline_core::message::Priority;
+use holdline_core::routing::{GateConfig, Policy};
+use holdline_engine::EngineConfig;
+use holdline_engine::config::{HookPolicy, RouteConfig};
+
+/// The sender name of a channel that has only one identity.
+pub(crate) const ONLY_SENDER: &str = "default";
+
+pub(crate) fn engine_config(config: &Config) -> EngineConfig {
+    let failover = &config.failover;
+    let order = failover.order.iter().filter_map(|name| ChannelKind::new(name)).collect();
+    EngineConfig {
+        policy: policy(config),
+        order,
+        receipt_wait_ms: [
+            short(failover.receipt_wait_emergency_ms),
+            short(failover.receipt_wait_urgent_ms),
+            short(failover.receipt_wait_service_ms),
+            short(failover.receipt_wait_bulk_ms),
+        ],
+        expiry_ms: Priority::ALL.map(|_| failover.expires_after_s * 1_000),
+        open_messages_max: config.limits.open_messages_max,
+        routes: routes(config),
+        sms_from_whatsapp: config.sms.derive_from_whatsapp,
+        sms_help_text: config.sms.help_text.clone(),
+        wabas: config
+            .whatsapp_senders
+            .iter()
+            .map(|sender| (sender.phone_number_id.clone(), sender.waba_id.clone()))
+            .collect(),
+        app_senders: config.apps.iter().map(|app| (app.id.clone(), app.senders.clone())).collect(),
+        hooks: HookPolicy::default(),
+    }
+}
+
+/// How SMS is sent from: a number, a name or a messaging service.
+pub(crate) fn sms_sender(config: &Config) -> String {
+    let sms = &config.sms;
+    let service = || sms.messaging_service_sid.clone();
+    sms.from.clone().or_else(service).unwrap_or_else(|| ONLY_SENDER.to_owned())
+}
+
+pub(crate) fn email_sender(config: &Config) -> String {
+    config.email.from.clone().unwrap_or_else(|| ONLY_SENDER.to_owned())
+}
+
+fn policy(config: &Config) -> Policy {
+    let failover = &config.failover;
+    let ambiguity_ms = [
+        failover.ambiguity_emergency_ms,
+        failover.ambiguity_urgent_ms,
+        failover.ambiguity_service_ms,
+        failover.patience_bulk_ms,
+    ];
+    Policy {
+        patience_ms: [
+            failover.patience_emergency_ms,
+            failover.patience_urgent_ms,
+            failover.patience_service_ms,
+            failover.patience_bulk_ms,
+        ],
+        ambiguity_ms,
+        bulk_hold_ms: failover.patience_bulk_ms,
+        retry_base_ms: failover.retry_base_ms,
+        retry_max_ms: failover.retry_max_ms,
+        tries_max: u8::try_from(failover.tries_max).unwrap_or(u8::MAX),
+        ..Policy::default()
+    }
+}
+
+fn routes(config: &Config) -> Vec<RouteConfig> {
+    let whatsapp = config.whatsapp_senders.iter().map(|sender| {
+        let (slots, rate) = (config.whatsapp.in_flight_max, config.whatsapp.rate_per_s);
+        route(config, ChannelKind::WHATSAPP, &sender.phone_number_id, (slots, rate))
+    });
+    let sms = config.sms.enabled.then(|| {
+        let limits = (config.sms.in_flight_max, config.sms.rate_per_s);
+        route(config, ChannelKind::SMS, &sms_sender(config), limits)
+    });
+    let email = config.email.enabled.then(|| {
+        let limits = (config.email.in_flight_max, config.email.rate_per_s);
+        route(config, ChannelKind::EMAIL, &email_sender(config), limits)
+    });
+    whatsapp.chain(sms).chain(email).collect()
+}
+
+fn route(
+    config: &Config,
+    channel: ChannelKind,
+    sender: &str,
+    (in_flight_max, rate_per_s): (u32, u32),
+) -> RouteConfig {
+    let health = &config.health;
+    let trickle_interval_ms = health.trickle_interval_ms;
+    RouteConfig {
+        channel,
+        sender: sender.to_owned(),
+        gate: GateConfig {
+            in_flight_max,
+            in_flight_sick_max: in_flight_max.min(8),
+            rate_per_s: f64::from(rate_per_s),
+            trickle_per_s: f64::from(health.ramp_start_per_s),
+            ramp_doubling_ms: health.ramp_double_ms,
+            ..GateConfig::default()
+        },
+        rule: RuleConfig {
+            window_ms: health.window_ms,
+            sample_max: health.sample_max as usize,
+            suspect_failures: health.failures_suspect as usize,
+            down_failures: health.failures_down as usize,
+            trickle_interval_ms,
+            trickle_interval_max_ms: trickle_interval_ms.max(60_000),
+            up_successes: health.successes_up,
+        },
+    }
+}
+
+fn short(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
+}

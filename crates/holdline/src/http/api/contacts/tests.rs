@@ -1,0 +1,213 @@
+//! Contacts as they are written, one by one and as a list.
+
+use super::columns::{LineFault, Row};
+use super::known::merged;
+use super::rows::{Found, read};
+use super::save::addresses;
+use super::*;
+use crate::http::api::input::parse;
+use expect_test::{Expect, expect};
+use holdline_core::{ChannelKind, Timestamp};
+use tokio::sync::mpsc;
+
+/// The lines of a list, each in one line of words.
+fn check_list(text: &[u8], expect: Expect) {
+    let (found_tx, mut found_rx) = mpsc::channel(1_000);
+    read(text, None, &found_tx);
+    drop(found_tx);
+    let mut shown = String::new();
+    while let Ok(found) = found_rx.try_recv() {
+        match found {
+            Found::Row(row) => shown.push_str(&words(&row)),
+            Found::Bad(faults) => faults.iter().for_each(|it| shown.push_str(&fault(it))),
+            Found::Header(faults) => faults.iter().for_each(|it| {
+                shown.push_str(&format!("{} {}: {}\n", it.field, it.message, it.fix));
+            }),
+        }
+    }
+    expect.assert_eq(&shown);
+}
+
+fn words(row: &Row) -> String {
+    let mut words = format!("{}:", row.line);
+    for text in [&row.name, &row.external_id] {
+        words.push_str(&format!(" {}", text.as_deref().unwrap_or("-")));
+    }
+    for address in &row.addresses {
+        let consent = address.consent.map_or("-", Consent::name);
+        let verified = address
+            .verified
+            .map_or_else(|| "-".to_owned(), |it| it.to_string());
+        words.push_str(&format!(
+            " {}={} {consent} {verified}",
+            address.channel, address.value
+        ));
+    }
+    words + "\n"
+}
+
+fn fault(fault: &LineFault) -> String {
+    let column = fault.column.as_deref().unwrap_or("line");
+    format!(
+        "{}: {column} {}: {}\n",
+        fault.line, fault.message, fault.fix
+    )
+}
+
+#[test]
+fn lines_are_read_by_their_columns_with_any_usual_separator() {
+    check_list(
+        b"name,external_id,whatsapp,sms,email,consent,verified,sms_consent\n\
+          \"Lovelace, Ada\",c-1,+1 650-555-1234,16505551234,Ada@Example.com,yes,no,withdrawn\n\
+          \n,c-2,,,,,,\n",
+        expect![[r#"
+            2: Lovelace, Ada c-1 whatsapp=+16505551234 given false sms=+16505551234 withdrawn false email=Ada@example.com given false
+            4: - c-2
+        "#]],
+    );
+    check_list(
+        b"\xEF\xBB\xBFName;E-Mail\r\nAda;ada@example.com\r\n",
+        expect![[r#"
+            column 2 its name is not known: did you mean `email`?
+        "#]],
+    );
+    check_list(
+        b"\xEF\xBB\xBFName;Email\r\nAda;ada@example.com\r\n",
+        expect![[r#"
+            2: Ada - email=ada@example.com - -
+        "#]],
+    );
+}
+
+#[test]
+fn a_bad_header_stops_the_list_and_names_what_is_wrong() {
+    check_list(
+        b"nmae,email,email,colour\nx,y,z,w\n",
+        expect![[r#"
+            column 1 its name is not known: did you mean `name`?
+            column 3 stands twice: keep one of the two
+            column 4 its name is not known: use one of: name, external_id, whatsapp, sms, email, wa_user, consent, verified, whatsapp_consent, sms_consent, email_consent, wa_user_consent
+        "#]],
+    );
+    check_list(
+        b"name,consent\n",
+        expect![[r#"
+            header names no kind of address: give at least one of: whatsapp, sms, email, wa_user
+        "#]],
+    );
+    check_list(
+        b"",
+        expect![[r#"
+            header the body is empty: send a CSV file whose first line names the columns
+        "#]],
+    );
+}
+
+#[test]
+fn bad_lines_are_named_by_number_and_column_and_the_good_ones_go_on() {
+    let mut list = b"email,sms,consent,verified\n".to_vec();
+    list.extend(b"ada,12,maybe,perhaps\n\xFF\xFE@x.com,,,\na@b.com,,,,more\n,,yes,\nok@b.com,,,\n");
+    list.extend(b"\"");
+    list.extend([b'x'; 20_000]);
+    check_list(
+        &list,
+        expect![[r#"
+            2: verified is neither yes nor no: give yes or no
+            2: consent is no consent: give one of: given, withdrawn, unknown
+            2: sms has too few or too many digits for its country: write it with + and country code, as in +16505551234
+            2: email is no mail address: write it as name@example.com
+            3: email is not UTF-8: save the file as UTF-8
+            4: line has more cells than the header: quote cells that hold the separator
+            5: line has neither an address nor an external id: add one, or delete it
+            6: - - email=ok@b.com - -
+            7: line is too long: look for a quotation mark that is never closed
+        "#]],
+    );
+}
+
+fn write(json: &str) -> Vec<AddressWrite> {
+    parse::<ContactWrite>(json.as_bytes())
+        .ok()
+        .unwrap()
+        .addresses
+}
+
+#[test]
+fn faults_of_addresses_are_named_by_their_place() {
+    let written = write(
+        r#"{"addresses": [{"channel": "fax", "value": "1"}, {"channel": "email", "value": "x"},
+            {"channel": "sms", "value": "+16505551234"}, {"channel": "sms", "value": "1 650 555 1234"}]}"#,
+    );
+    let problem = addresses(&written, &[], None, Timestamp(5)).unwrap_err();
+    let shown: Vec<_> = problem
+        .faults()
+        .iter()
+        .map(|it| format!("{} {}", it.field, it.message))
+        .collect();
+    expect![[r#"
+        /addresses/0/channel is no kind of address
+        /addresses/1/value is no mail address
+        /addresses/3/value stands twice"#]]
+    .assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn an_address_that_stays_keeps_what_is_known_of_it() {
+    let json = |rest: &str| {
+        format!(r#"{{"addresses": [{{"channel": "sms", "value": "+16505551234"{rest}}}]}}"#)
+    };
+    let first = write(&json(r#", "verified": true, "consent": "given""#));
+    let mut known = addresses(&first, &[], None, Timestamp(5)).unwrap();
+    known[0].last_inbound_at = Some(Timestamp(4));
+    let again = addresses(&write(&json("")), &known, None, Timestamp(9)).unwrap();
+    assert_eq!(again[0].verified_at, Some(Timestamp(5)));
+    assert_eq!(again[0].consent, Consent::Given);
+    assert_eq!(again[0].last_inbound_at, Some(Timestamp(4)));
+    let changed = write(&json(r#", "verified": false, "consent": "withdrawn""#));
+    let changed = addresses(&changed, &again, None, Timestamp(9)).unwrap();
+    assert_eq!(
+        (changed[0].verified_at, changed[0].consent),
+        (None, Consent::Withdrawn)
+    );
+}
+
+#[test]
+fn a_change_tells_null_from_what_is_left_out() {
+    let change: ContactChange = parse(br#"{"name": null}"#).ok().unwrap();
+    assert_eq!(change.name, Some(None));
+    assert_eq!(change.external_id, None);
+    assert!(change.addresses.is_none());
+}
+
+#[test]
+fn a_line_adds_to_a_person_and_takes_nothing_away() {
+    let row = |name: Option<&str>, value: &str| Row {
+        line: 2,
+        name: name.map(str::to_owned),
+        external_id: None,
+        addresses: vec![super::columns::RowAddress {
+            channel: ChannelKind::SMS,
+            value: value.to_owned(),
+            consent: None,
+            verified: Some(true),
+        }],
+    };
+    let first = merged(&row(Some("Ada"), "+16505551234"), None, 1, Timestamp(1));
+    let again = merged(
+        &row(None, "+16505551235"),
+        Some(first.clone()),
+        2,
+        Timestamp(2),
+    );
+    assert_eq!(again.id, first.id);
+    assert_eq!(again.name, first.name);
+    assert_eq!(again.addresses.len(), 2);
+    assert!(!super::known::is_unchanged(&first, &again));
+    let same = merged(
+        &row(None, "+16505551234"),
+        Some(first.clone()),
+        3,
+        Timestamp(3),
+    );
+    assert!(super::known::is_unchanged(&first, &same));
+}

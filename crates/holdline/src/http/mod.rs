@@ -1,0 +1,25 @@
+//! Everything that is served over HTTP, by path: providers' webhooks, files, our own API and, for
+//! all other paths, the Cloud API as apps know it.
+
+pub(crate) mod api;
+pub(crate) mod auth;
+pub(crate) mod cloud_api;
+mod hooks;
+mod media_link;
+pub(crate) mod ops;
+pub(crate) mod state;
+
+use axum::Router;
+use axum::routing::{any, get};
+use state::AppState;
+
+pub(crate) fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/hooks/{channel}", any(hooks::handle))
+        .route("/media/f/{id}", get(media_link::for_app))
+        .route("/media/l/{id}", get(media_link::for_person))
+        .nest("/api/v1", api::router())
+        .merge(ops::router())
+        .fallback(cloud_api::handle)
+        .with_state(state)
+}

@@ -1,0 +1,178 @@
+//! Puts the server together: the only place that names concrete stores and channels. Starts what
+//! has to run, and stops it in order.
+
+use crate::channels;
+use crate::clock::{SystemClock, SystemIds};
+use crate::config::Config;
+use crate::engine_config::engine_config;
+use crate::http;
+use crate::http::cloud_api::Memo;
+use crate::http::state::AppState;
+use crate::library::{LibraryParts, LinkSigner, StoreLibrary};
+use crate::listen::{self, ListenLimits};
+use crate::render::EventRenderer;
+use crate::telemetry::Metrics;
+use crate::tls::{RELOAD_INTERVAL, TlsReloader};
+use crate::upkeep;
+use anyhow::Context as _;
+use axum::Router;
+use holdline_channels::http::{Client, HookPoster};
+use holdline_engine::ports::{Blobs, Clock, Store};
+use holdline_engine::{Engine, Loops, Ports};
+use holdline_store::FileBlobs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Time that attempts under way have to end when the server stops.
+const STOP_GRACE_MS: u64 = 8_000;
+/// Time that everything else has after that.
+const STOP_REST_MS: u64 = 1_500;
+
+/// Posts to apps under way at a time.
+const POSTS_MAX: u32 = 256;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    driver: JoinSet<()>,
+    rest: JoinSet<()>,
+}
+
+struct Listeners {
+    plain: TcpListener,
+    tls: Option<(TcpListener, Arc<TlsReloader>)>,
+}
+
+impl Server {
+    /// Opens the sockets and the store, takes up what was open, and starts.
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let listeners = open_listeners(&config)?;
+        let address = listeners.plain.local_addr()?;
+        let tls_address = listeners.tls.as_ref().map(|(tls, _)| tls.local_addr()).transpose()?;
+        let public_base: Arc<str> = config.http.public_base(address).into();
+        let store = holdline_store::open_url(&config.storage.url, true).await?;
+        let (state, loops) = assemble(&config, store, &public_base).await?;
+        let (stop, shutdown) = watch::channel(false);
+        let mut server = Self {
+            engine: state.engine.clone(),
+            address,
+            tls_address,
+            stop,
+            driver: JoinSet::new(),
+            rest: JoinSet::new(),
+        };
+        upkeep::register_apps(&state).await?;
+        server.spawn_loops(loops, &state, &shutdown);
+        server.spawn_listeners(listeners, &config, &http::router(state), &shutdown);
+        Ok(server)
+    }
+
+    /// No new work; what is in flight ends or is recorded; then everything ends.
+    pub(crate) async fn stop(mut self) {
+        self.engine.stop(STOP_GRACE_MS);
+        while self.driver.join_next().await.is_some() {}
+        self.stop.send_replace(true);
+        let rest = async { while self.rest.join_next().await.is_some() {} };
+        let limit = std::time::Duration::from_millis(STOP_REST_MS);
+        let _ = tokio::time::timeout(limit, rest).await;
+        self.rest.shutdown().await;
+    }
+
+    fn spawn_loops(&mut self, loops: Loops, state: &AppState, shutdown: &watch::Receiver<bool>) {
+        self.driver.spawn(loops.driver.run());
+        self.rest.spawn(loops.batch.run());
+        self.rest.spawn(loops.receive.run());
+        self.rest.spawn(loops.post.run());
+        self.rest.spawn(loops.help.run());
+        for worker in loops.workers {
+            self.rest.spawn(worker.run());
+        }
+        let wishes = loops.template_wishes;
+        self.rest.spawn(upkeep::sync_templates(state.clone(), wishes, shutdown.clone()));
+        self.rest.spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
+    }
+
+    fn spawn_listeners(
+        &mut self,
+        listeners: Listeners,
+        config: &Config,
+        router: &Router,
+        shutdown: &watch::Receiver<bool>,
+    ) {
+        let limits = ListenLimits::from(&config.http);
+        let plain =
+            listen::serve(listeners.plain, None, router.clone(), limits, shutdown.clone());
+        self.rest.spawn(plain);
+        if let Some((listener, tls)) = listeners.tls {
+            self.rest.spawn(Arc::clone(&tls).watch(RELOAD_INTERVAL, shutdown.clone()));
+            let serve =
+                listen::serve(listener, Some(tls), router.clone(), limits, shutdown.clone());
+            self.rest.spawn(serve);
+        }
+    }
+}
+
+fn open_listeners(config: &Config) -> anyhow::Result<Listeners> {
+    let open = |address: SocketAddr| {
+        listen::bind(address).with_context(|| format!("cannot listen on {address}"))
+    };
+    let files = config.http.tls_certificate.as_ref().zip(config.http.tls_key.as_ref());
+    let tls = match config.http.tls_listen.zip(files) {
+        Some((address, (certificate, key))) => {
+            Some((open(address)?, TlsReloader::open(certificate, key)?))
+        }
+        None => None,
+    };
+    Ok(Listeners { plain: open(config.http.listen)?, tls })
+}
+
+async fn assemble(
+    config: &Arc<Config>,
+    store: Arc<dyn Store>,
+    public_base: &Arc<str>,
+) -> anyhow::Result<(AppState, Loops)> {
+    let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&config.storage.media_dir).await?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let channels = channels::build(config, public_base)?;
+    let allow_private = config.net.allow_private_networks;
+    let guarded = Arc::new(Client::guarded(channels::client(config), allow_private)?);
+    let poster = HookPoster::new(&config.net.user_agent, POSTS_MAX, allow_private)?;
+    let library = Arc::new(StoreLibrary::new(LibraryParts {
+        links: LinkSigner::load(&*store).await?,
+        store: Arc::clone(&store),
+        blobs: Arc::clone(&blobs),
+        clock: Arc::clone(&clock),
+        channels: channels.clone(),
+        config: Arc::clone(config),
+        public_base: Arc::clone(public_base),
+    }));
+    let ports = Ports {
+        store: Arc::clone(&store),
+        clock,
+        ids: Arc::new(SystemIds),
+        channels,
+        library: Arc::clone(&library) as _,
+        hook: Arc::new(poster),
+        renderer: Arc::new(EventRenderer::new(&store, config)),
+    };
+    let (engine, loops) = Engine::start(ports, engine_config(config)).await?;
+    let state = AppState {
+        engine,
+        config: Arc::clone(config),
+        blobs,
+        graph: channels::graph(config)?,
+        guarded,
+        library,
+        metrics: Arc::new(Metrics::new()),
+        public_base: Arc::clone(public_base),
+        memo: Arc::new(Memo::default()),
+    };
+    Ok((state, loops))
+}
