@@ -89,6 +89,8 @@ pub enum Reason {
     },
     /// A receipt came after the delivery had moved on or ended.
     LateReceipt(Progress),
+    /// The person got it again, by another attempt.
+    Duplicate,
     Ended(End),
 }
 
@@ -134,6 +136,7 @@ impl Reason {
             Self::Refused { .. } => "refused",
             Self::OptedOut { .. } => "opted_out",
             Self::LateReceipt(_) => "late_receipt",
+            Self::Duplicate => "duplicate",
             Self::Ended(_) => "ended",
         }
     }
@@ -171,6 +174,7 @@ impl fmt::Display for Reason {
             Self::Refused { class, code } => write!(f, "refused: {} ({code})", class.name()),
             Self::OptedOut { code } => write!(f, "the person opted out ({code})"),
             Self::LateReceipt(progress) => write!(f, "late receipt: {}", progress.name()),
+            Self::Duplicate => f.write_str("the person got it a second time, by this attempt"),
             Self::Ended(end) => write!(f, "ended: {}", end.name()),
         }
     }

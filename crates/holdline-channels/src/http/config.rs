@@ -96,8 +96,11 @@ pub(super) fn build(
     }
     // A machine without any CA certificates can still talk plain HTTP to its own network.
     builder(config, guard).build().or_else(|error| {
-        tracing::warn!(%error, "no CA certificates on this machine: https will fail; install ca-certificates");
-        builder(config, guard).tls_certs_only([]).build().map_err(failed)
+        tracing::warn!(%error, "no CA certificates here: https will fail; install ca-certificates");
+        builder(config, guard)
+            .tls_certs_only([])
+            .build()
+            .map_err(failed)
     })
 }
 

@@ -114,7 +114,8 @@ impl Rig for SmsRig {
             raw(
                 "sms",
                 "",
-                "MessageSid=SM2&SmsStatus=received&From=%2B16505551234&To=%2B1555&Body=the+words+of+a+person&NumMedia=0",
+                "MessageSid=SM2&SmsStatus=received&From=%2B16505551234&To=%2B1555\
+                 &Body=the+words+of+a+person&NumMedia=0",
             ),
         ]
     }
@@ -382,7 +383,8 @@ fn messages_come_in_the_cloud_apis_shape() {
             })
             .collect::<Vec<_>>()
     };
-    let body = "MessageSid=SM2&SmsStatus=received&From=%2B16505551234&To=%2B15550001111&Body=STOP&NumMedia=0";
+    let body = "MessageSid=SM2&SmsStatus=received&From=%2B16505551234&To=%2B15550001111\
+                &Body=STOP&NumMedia=0";
     let [stop] = &read(body)[..] else { panic!() };
     assert_eq!(
         stop.payload.expose(),
@@ -517,7 +519,10 @@ fn settings_that_cannot_work_are_refused() {
 
 proptest! {
     #[test]
-    fn reading_is_total(body in proptest::collection::vec(any::<u8>(), 0..400), query in ".{0,40}") {
+    fn reading_is_total(
+        body in proptest::collection::vec(any::<u8>(), 0..400),
+        query in ".{0,40}",
+    ) {
         let read = super::inbound::read(&raw("sms", &query, body));
         prop_assert!(read.is_ok() || matches!(read, Err(HookRefusal::Malformed(_))));
     }

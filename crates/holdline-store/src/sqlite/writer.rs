@@ -223,3 +223,7 @@ fn checkpoint(connection: &Connection) -> StoreResult<()> {
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     moved.map_err(|error| store_error(&error))
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -7,7 +7,11 @@ use holdline_store::{SqliteOptions, sqlite};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const COMMITS: u32 = 200;
+const PER_COMMIT: u32 = 7;
+const COPIES: usize = 12;
 
 /// With no checkpoint the log only grows, and a copy of it is what a disk could hold.
 fn growing(directory: &Path) -> SqliteOptions {
@@ -50,7 +54,7 @@ async fn a_log_cut_anywhere_gives_the_commits_before_the_cut() {
         source.path().join("h.db"),
         fs::read(log_of(source.path())).unwrap(),
     );
-    for round in 0..120 {
+    for round in 0..100 {
         let (end, _) = ends[round % ends.len()];
         let exact = round < ends.len();
         let cut = if exact {
@@ -74,41 +78,36 @@ async fn a_log_cut_anywhere_gives_the_commits_before_the_cut() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_taken_while_it_writes_has_every_answered_commit() {
     let source = tempfile::tempdir().unwrap();
-    let store = Arc::new(sqlite::open(growing(source.path())).await.unwrap());
+    let store: Arc<dyn Store> = Arc::new(sqlite::open(growing(source.path())).await.unwrap());
     store.commit(groups(0..1)).await.unwrap();
-    let (answered, stop) = (
-        Arc::new(AtomicU32::new(1)),
-        Arc::new(AtomicBool::new(false)),
-    );
-    let writing = tokio::spawn({
-        let (store, answered, stop) = (store.clone(), answered.clone(), stop.clone());
-        async move {
-            while !stop.load(Ordering::SeqCst) {
-                let from = answered.load(Ordering::SeqCst);
-                store.commit(groups(from..from + 7)).await.unwrap();
-                answered.store(from + 7, Ordering::SeqCst);
-            }
-        }
-    });
-    for _ in 0..25 {
+    let answered = Arc::new(AtomicU32::new(1));
+    let writing = tokio::spawn(write(store, Arc::clone(&answered)));
+    let mut copies = Vec::new();
+    while !writing.is_finished() && copies.len() < COPIES {
         let before = answered.load(Ordering::SeqCst);
         let copy = tempfile::tempdir().unwrap();
         fs::copy(source.path().join("h.db"), copy.path().join("h.db")).unwrap();
         fs::copy(log_of(source.path()), log_of(copy.path())).unwrap();
-        let after = answered.load(Ordering::SeqCst) + 7;
+        copies.push((copy, before, answered.load(Ordering::SeqCst) + PER_COMMIT));
+    }
+    writing.await.unwrap();
+    for (copy, before, after) in copies {
         let opened = sqlite::open(options(copy.path())).await.unwrap();
         let found = numbers(&opened).await;
-        assert_eq!(
-            found,
-            (0..u32::try_from(found.len()).unwrap()).collect::<Vec<_>>()
-        );
         let count = u32::try_from(found.len()).unwrap();
+        assert_eq!(found, (0..count).collect::<Vec<_>>());
         assert!(
             (before..=after).contains(&count),
             "{before} <= {count} <= {after}"
         );
-        assert_eq!(count % 7, 1, "a commit is whole");
+        assert_eq!(count % PER_COMMIT, 1, "a commit is whole");
     }
-    stop.store(true, Ordering::SeqCst);
-    writing.await.unwrap();
+}
+
+async fn write(store: Arc<dyn Store>, answered: Arc<AtomicU32>) {
+    for _ in 0..COMMITS {
+        let from = answered.load(Ordering::SeqCst);
+        store.commit(groups(from..from + PER_COMMIT)).await.unwrap();
+        answered.store(from + PER_COMMIT, Ordering::SeqCst);
+    }
 }

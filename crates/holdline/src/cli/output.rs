@@ -70,19 +70,15 @@ impl Output {
         }
     }
 
-    /// A page of the API: its items, and how to get the next page.
-    pub(crate) fn page(&self, page: &Value, columns: &[(&str, &str)]) {
+    /// A page of the API: its items, and the option that gets the next page.
+    pub(crate) fn page(&self, page: &Value, columns: &[(&str, &str)], option: &str) {
         if self.json {
             return self.value(page);
         }
-        let items = page.get("items").and_then(Value::as_array);
+        let items = page.get("data").and_then(Value::as_array);
         self.records(items.map_or(&[], Vec::as_slice), columns);
-        if let Some(option) = page
-            .get("next")
-            .and_then(Value::as_str)
-            .and_then(next_option)
-        {
-            self.line(format_args!("more: {option}"));
+        if let Some(next) = page.get("next").and_then(Value::as_str) {
+            self.line(format_args!("more: {option} {next}"));
         }
     }
 
@@ -113,14 +109,6 @@ pub(crate) fn table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
     table.trim_fmt()
 }
 
-/// The option that asks for the page to which this path leads.
-fn next_option(path: &str) -> Option<String> {
-    let (_, query) = path.split_once('?')?;
-    let is_cursor = |(key, _): &(_, _)| key == "before" || key == "after";
-    let (key, value) = url::form_urlencoded::parse(query.as_bytes()).find(is_cursor)?;
-    Some(format!("--{key} {value}"))
-}
-
 /// A JSON value as a person writes it.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
@@ -134,13 +122,6 @@ pub(crate) fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_path_of_the_next_page_becomes_an_option() {
-        let next = next_option("/api/v1/messages?limit=2&before=0193ab&state=failed");
-        assert_eq!(next.as_deref(), Some("--before 0193ab"));
-        assert_eq!(next_option("/api/v1/messages"), None);
-    }
 
     #[test]
     fn cells_hold_what_a_person_would_write() {

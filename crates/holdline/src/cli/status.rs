@@ -9,10 +9,12 @@ use clap::Args;
 use serde_json::json;
 use std::path::Path;
 
-const COLUMNS: [(&str, &str); 4] = [
-    ("ROUTE", "id"),
+const COLUMNS: [(&str, &str); 6] = [
+    ("ROUTE", "name"),
     ("HEALTH", "health"),
     ("SINCE", "since"),
+    ("WAITING", "waiting"),
+    ("IN FLIGHT", "in_flight"),
     ("REASON", "reason"),
 ];
 
@@ -69,7 +71,7 @@ impl Finding {
 
 pub(crate) async fn routes(args: RoutesArgs, context: &Context) -> anyhow::Result<Exit> {
     let page = args.remote.api()?.get(&["routes"], &[]).await?;
-    context.out.page(&page, &COLUMNS);
+    context.out.page(&page, &COLUMNS, "");
     Ok(Exit::Done)
 }
 

@@ -164,10 +164,13 @@ fn message(marker: u32) -> Value {
 }
 
 fn template(mark: &str) -> Value {
+    let text = |text: &str| json!({"type": "text", "text": text});
     json!({"type": "template", "template": {
         "name": "order_update", "language": {"code": "en_US"},
-        "components": [{"type": "body", "parameters": [
-            {"type": "text", "text": "Ann"}, {"type": "text", "text": mark}]}]}})
+        "components": [
+            {"type": "header", "parameters": [text("A-17")]},
+            {"type": "body", "parameters": [text("Ann"), text(mark), text("Friday")]},
+            {"type": "button", "sub_type": "url", "index": "2", "parameters": [text("A-17")]}]}})
 }
 
 fn buttons(mark: &str) -> Value {

@@ -51,7 +51,8 @@ pub(crate) struct Percentiles {
 
 impl Verdict {
     pub(crate) fn is_good(&self) -> bool {
-        self.lost == 0 && self.duplicates == 0 && self.webhook_faults == 0 && self.accepted > 0
+        let faults = self.lost + self.duplicates + self.webhook_faults;
+        faults == 0 && self.refused == 0 && self.accepted > 0
     }
 }
 

@@ -90,6 +90,7 @@ pub(crate) fn table(verdict: &Verdict) -> String {
     let mut rows = vec![
         ("profile", verdict.profile.clone()),
         ("accepted", verdict.accepted.to_string()),
+        ("refused", verdict.refused.to_string()),
     ];
     for (channel, count) in &verdict.delivered {
         rows.push((channel, format!("{count} delivered")));

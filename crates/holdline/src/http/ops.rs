@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use holdline_core::Timestamp;
+use holdline_engine::Counts;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -16,6 +17,10 @@ use tokio::time::timeout;
 const STORE_WAIT: Duration = Duration::from_secs(2);
 /// The driver ends a turn at least once a second; after so long it hangs.
 const TURN_MS_MAX: u64 = 10_000;
+
+const PREFIX: &str = "holdline_engine_";
+/// The last line of an exposition.
+const END: &str = "# EOF\n";
 
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
@@ -80,6 +85,84 @@ async fn metrics(State(state): State<AppState>) -> Response {
         .into_response()
 }
 
+/// Two expositions as one: only the last ends the file.
+fn joined(first: &str, last: &str) -> String {
+    format!("{}{last}", first.strip_suffix(END).unwrap_or(first))
+}
+
+/// What the engine counted since it started.
+fn counts_text(counts: &Counts) -> String {
+    let mut text = String::new();
+    let attempts = counts.attempts.iter().map(|((channel, outcome), count)| {
+        (
+            format!("channel=\"{channel}\",outcome=\"{outcome}\""),
+            *count,
+        )
+    });
+    family(
+        &mut text,
+        "attempts",
+        "Tries by channel and outcome",
+        attempts,
+    );
+    let inbound = counts
+        .inbound
+        .iter()
+        .map(|((channel, what), count)| (format!("channel=\"{channel}\",what=\"{what}\""), *count));
+    family(
+        &mut text,
+        "inbound",
+        "What providers told us, by channel",
+        inbound,
+    );
+    let hooks = counts
+        .hooks
+        .iter()
+        .map(|(result, count)| (format!("result=\"{result}\""), *count));
+    family(
+        &mut text,
+        "posts",
+        "Posts of events to apps, by result",
+        hooks,
+    );
+    let totals = [
+        ("accepted", "Messages accepted durably", counts.accepted),
+        (
+            "failovers",
+            "Messages moved to another channel",
+            counts.failovers,
+        ),
+        (
+            "duplicates",
+            "Messages that a person got twice",
+            counts.duplicates,
+        ),
+    ];
+    for (name, help, count) in totals {
+        family(
+            &mut text,
+            name,
+            help,
+            std::iter::once((String::new(), count)),
+        );
+    }
+    text + END
+}
+
+fn family(text: &mut String, name: &str, help: &str, rows: impl Iterator<Item = (String, u64)>) {
+    text.push_str(&format!(
+        "# HELP {PREFIX}{name} {help}.\n# TYPE {PREFIX}{name} counter\n"
+    ));
+    for (labels, count) in rows {
+        let labels = if labels.is_empty() {
+            labels
+        } else {
+            format!("{{{labels}}}")
+        };
+        text.push_str(&format!("{PREFIX}{name}_total{labels} {count}\n"));
+    }
+}
+
 async fn store_fault(state: &AppState) -> Option<&'static str> {
     match timeout(STORE_WAIT, state.engine.store().setting("ready")).await {
         Ok(Ok(_)) => None,
@@ -98,6 +181,26 @@ fn driver_fault(turned_at: Timestamp, now: Timestamp) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdline_core::ChannelKind;
+
+    #[test]
+    fn counts_are_written_as_one_exposition_with_the_rest() {
+        let mut counts = Counts {
+            accepted: 7,
+            ..Counts::default()
+        };
+        counts.attempts.insert((ChannelKind::SMS, "accepted"), 3);
+        let text = joined(
+            "# TYPE a counter\na_total 1\n# EOF\n",
+            &counts_text(&counts),
+        );
+        assert!(text.starts_with("# TYPE a counter\na_total 1\n# HELP holdline_engine_attempts "));
+        let row = "\nholdline_engine_attempts_total{channel=\"sms\",outcome=\"accepted\"} 3\n";
+        assert!(text.contains(row));
+        assert!(text.contains("\nholdline_engine_accepted_total 7\n"));
+        assert_eq!(text.matches("# EOF").count(), 1);
+        assert!(text.ends_with("# EOF\n"));
+    }
 
     #[test]
     fn a_driver_that_has_not_turned_for_long_is_a_fault() {

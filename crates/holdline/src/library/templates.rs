@@ -19,12 +19,6 @@ pub(crate) struct KnownTemplate {
     pub(crate) body: Option<TemplateBody>,
 }
 
-impl KnownTemplate {
-    pub(crate) fn is_approved(&self) -> bool {
-        self.record.status.eq_ignore_ascii_case("APPROVED")
-    }
-}
-
 /// The templates of one account, in the provider's order.
 pub(crate) type Page = Arc<Vec<KnownTemplate>>;
 

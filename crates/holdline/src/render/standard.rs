@@ -1,5 +1,6 @@
-//! Our own events in the Standard Webhooks form (version 1.0.0 of its specification): type, time and
-//! data as JSON, signed over id, time and bytes. Decides which events an endpoint wants; posts none.
+//! Our own events in the Standard Webhooks form (version 1.0.0 of its specification): type, time
+//! and data as JSON, signed over id, time and bytes. Decides which events an endpoint wants; posts
+//! none.
 
 use crate::clock::SystemClock;
 use crate::http::api::values::rfc3339;

@@ -75,7 +75,7 @@ async fn list(args: ListArgs, context: &Context) -> anyhow::Result<Exit> {
     query.extend(args.contact.map(|contact| ("contact", contact)));
     query.extend(args.before.map(|before| ("before", before)));
     let page = args.remote.api()?.get(&["messages"], &query).await?;
-    context.out.page(&page, &COLUMNS);
+    context.out.page(&page, &COLUMNS, "--before");
     Ok(Exit::Done)
 }
 

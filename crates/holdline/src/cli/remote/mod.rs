@@ -11,7 +11,6 @@ pub(crate) use send::{SendArgs, run as send};
 
 use crate::cli::Exit;
 use crate::secret::Secret;
-use bytes::Bytes;
 use clap::Args;
 use holdline_channels::http::{Body, BuildError, Client, ClientConfig, Request, Response};
 use http::{Method, header};
@@ -24,6 +23,7 @@ const UNREACHABLE_FIX: &str = "start `holdline serve`, or name the server with -
 /// What the HTTP client logs in place of the path.
 const TEMPLATE: &str = "(api)";
 const TIMEOUT_MS: u32 = 30_000;
+const IMPORT_TIMEOUT_MS: u32 = 30 * 60_000;
 const CONNECT_TIMEOUT_MS: u32 = 5_000;
 const IN_FLIGHT_MAX: u32 = 4;
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -144,10 +144,12 @@ impl ApiClient {
         .await
     }
 
-    pub(crate) async fn post_csv(&self, path: &[&str], text: Bytes) -> Result<Value, ApiFault> {
+    /// Takes as long as the server needs for a long list.
+    pub(crate) async fn post_csv(&self, path: &[&str], body: Body) -> Result<Value, ApiFault> {
         let request = Request::new(Method::POST, self.url(path, &[]), TEMPLATE);
         let request = request.header(header::CONTENT_TYPE.as_str(), "text/csv");
-        self.call(request.body(Body::Bytes(text))).await
+        self.call(request.body(body).timeout_ms(IMPORT_TIMEOUT_MS))
+            .await
     }
 
     async fn call(&self, request: Request) -> Result<Value, ApiFault> {

@@ -25,7 +25,8 @@ pub(crate) fn check(document: &Value, name: &str, value: &Value) -> Vec<FieldFau
 /// The known name nearest to `name`, if one is near.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|it| (edits(name, it), it)).min()?;
-    (near.0 <= EDITS_MAX && near.0 * 2 < near.1.len().max(2)).then_some(near.1)
+    let length = name.chars().count().max(near.1.len());
+    (near.0 <= EDITS_MAX && near.0 * 2 <= length).then_some(near.1)
 }
 
 /// How to mend an unknown name.
@@ -245,7 +246,11 @@ mod tests {
                     "to": {"type": "string", "minLength": 2},
                     "priority": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/P"}]},
                     "wait": {"oneOf": [{"type": "integer", "maximum": 9}, {"type": "string"}]},
-                    "hops": {"type": ["array", "null"], "maxItems": 2, "items": {"type": "boolean"}},
+                    "hops": {
+                        "type": ["array", "null"],
+                        "maxItems": 2,
+                        "items": {"type": "boolean"},
+                    },
                 },
             },
             "P": {"type": "string", "enum": ["urgent", "bulk"]},

@@ -1,5 +1,5 @@
-//! Our own API, `/api/v1`: messages, contacts, routes, webhook endpoints. Each operation is a file or
-//! shares one with its kin; every error is a [`problem`].
+//! Our own API, `/api/v1`: messages, contacts, routes, webhook endpoints. Each operation is a file
+//! or shares one with its kin; every error is a [`problem`].
 
 pub(crate) mod check;
 pub(crate) mod contacts;

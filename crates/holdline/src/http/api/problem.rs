@@ -249,10 +249,6 @@ impl Problem {
         &self.errors
     }
 
-    pub(crate) fn into_faults(self) -> Vec<FieldFault> {
-        self.errors
-    }
-
     fn body(self) -> ProblemBody {
         ProblemBody {
             problem_type: format!("/api/v1/docs#problem-{}", self.kind.slug()),
@@ -289,13 +285,13 @@ pub(crate) struct ProblemBody {
 pub(crate) enum Errors {
     /// No token, or one that is unknown or revoked.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(#[to_schema] ProblemBody),
+    Unauthorized(ProblemBody),
     /// Too much is waiting: see Retry-After.
     #[response(status = 429, content_type = "application/problem+json")]
-    Busy(#[to_schema] ProblemBody),
+    Busy(ProblemBody),
     /// The store cannot be used now: see Retry-After.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
 }
 
 impl IntoResponse for Problem {

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 /// All routes.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct RouteList {
-    pub(crate) items: Vec<RouteView>,
+    pub(crate) data: Vec<RouteView>,
 }
 
 /// A route: a sender on a channel, towards one class of destinations.
@@ -24,8 +24,8 @@ pub(crate) struct RouteView {
     pub(crate) name: String,
     pub(crate) channel: String,
     pub(crate) sender: String,
-    /// `up`, `suspect`, `degraded`, `down`, `recovering`; `account_fault` and `self_impaired` are no
-    /// outages.
+    /// `up`, `suspect`, `degraded`, `down`, `recovering`; `account_fault` and `self_impaired` are
+    /// no outages.
     pub(crate) health: String,
     pub(crate) since: String,
     /// Why it is in this state.
@@ -39,7 +39,7 @@ pub(crate) struct RouteView {
 /// Outages, the newest first.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct OutageList {
-    pub(crate) items: Vec<OutageView>,
+    pub(crate) data: Vec<OutageView>,
 }
 
 /// A time during which a route was down.
@@ -60,7 +60,7 @@ pub(crate) struct OutageView {
 /// The synced templates.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct TemplateList {
-    pub(crate) items: Vec<TemplateView>,
+    pub(crate) data: Vec<TemplateView>,
 }
 
 /// A template as it was last synced.
@@ -86,7 +86,7 @@ pub(crate) async fn routes(
 ) -> Answer<Json<RouteList>> {
     Params::read(query.as_deref(), &[])?;
     Ok(Json(RouteList {
-        items: state.engine.routes().into_iter().map(route).collect(),
+        data: state.engine.routes().into_iter().map(route).collect(),
     }))
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn outages(
     let limit = Params::read(query.as_deref(), &["limit"])?.limit()?;
     let found = state.engine.store().outages(limit).await?;
     Ok(Json(OutageList {
-        items: found.into_iter().map(outage).collect(),
+        data: found.into_iter().map(outage).collect(),
     }))
 }
 
@@ -146,12 +146,12 @@ pub(crate) async fn templates(
             fix,
         )]));
     }
-    let mut items = Vec::new();
+    let mut data = Vec::new();
     for waba in wabas {
         let found = state.engine.store().templates(waba).await?;
-        items.extend(found.into_iter().map(template));
+        data.extend(found.into_iter().map(template));
     }
-    Ok(Json(TemplateList { items }))
+    Ok(Json(TemplateList { data }))
 }
 
 fn route(status: RouteStatus) -> RouteView {

@@ -59,13 +59,13 @@ pub(crate) struct WebhookMade {
 /// The endpoints of the caller's app.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct WebhookList {
-    pub(crate) items: Vec<WebhookView>,
+    pub(crate) data: Vec<WebhookView>,
 }
 
 /// Make an endpoint for events.
 ///
-/// Events come as POST in the Standard Webhooks form, signed with the secret of the answer. An event
-/// that is not taken with 2xx comes again, for seven days.
+/// Events come as POST in the Standard Webhooks form, signed with the secret of the answer. An
+/// event that is not taken with 2xx comes again, for seven days.
 #[utoipa::path(
     post, path = "/webhooks", tag = "Webhooks", request_body = WebhookWrite,
     responses(
@@ -120,8 +120,8 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     Caller(caller): Caller,
 ) -> Answer<Json<WebhookList>> {
-    let items = own(&state, &caller.app).await?.iter().map(view).collect();
-    Ok(Json(WebhookList { items }))
+    let data = own(&state, &caller.app).await?.iter().map(view).collect();
+    Ok(Json(WebhookList { data }))
 }
 
 /// Delete an endpoint. Events that wait for it are dropped.

@@ -6,6 +6,7 @@ use super::messages::Sending;
 use super::reply::store_down;
 use super::templates;
 use crate::library::{Page, find};
+use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid};
 use holdline_channels::whatsapp::wire::{self, GraphError};
 use holdline_core::MessageId;
@@ -14,6 +15,7 @@ use holdline_core::message::Priority;
 use holdline_core::message::content::{
     Content, Header, Media, MediaSource, Param, ParamValue, Template,
 };
+use serde_json::Value;
 
 const PRIORITY_HEADER: &str = "holdline-priority";
 
@@ -52,15 +54,14 @@ pub(super) async fn template(
         .page(waba)
         .await
         .map_err(|it| store_down(&it))?;
-    if page.is_empty() {
-        return Ok(None);
+    let synced = (!page.is_empty()).then(|| of_page(&page, given));
+    if let Some(Ok(used)) = synced {
+        return Ok(Some(used));
     }
-    match usable(&page, given) {
-        Ok(category) => Ok(Some(Used { category })),
-        Err(error) => match templates::ask_again(sending.state, waba, given).await {
-            Some(category) => Ok(Some(Used { category })),
-            None => Err(error),
-        },
+    // The sync may be older than the template.
+    match templates::ask_again(sending.state, waba, given).await {
+        Some(items) => of_items(&items, given).map(Some),
+        None => synced.transpose(),
     }
 }
 
@@ -145,19 +146,38 @@ async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
     }
 }
 
-fn usable(page: &Page, given: &Template) -> Result<String, GraphError> {
+fn of_page(page: &Page, given: &Template) -> Result<Used, GraphError> {
     let known = find(page, &given.name, &given.language);
     let known = known.ok_or_else(GraphError::template_unknown)?;
-    match known.record.status.to_ascii_uppercase().as_str() {
-        "PAUSED" => return Err(blocked(132_015, "Template is paused")),
-        "DISABLED" => return Err(blocked(132_016, "Template is disabled")),
-        _ if !known.is_approved() => return Err(GraphError::template_unknown()),
-        _ => {}
+    let record = &known.record;
+    usable(&record.status, known.body.as_ref(), given)?;
+    Ok(Used {
+        category: record.category.clone(),
+    })
+}
+
+/// The same for the provider's own list.
+fn of_items(items: &[Value], given: &Template) -> Result<Used, GraphError> {
+    let bodies = items.iter().filter_map(TemplateBody::from_item);
+    let mut same = bodies.filter(|it| it.name == given.name && it.language == given.language);
+    let body = same.next().ok_or_else(GraphError::template_unknown)?;
+    usable(
+        body.status.as_deref().unwrap_or_default(),
+        Some(&body),
+        given,
+    )?;
+    Ok(Used {
+        category: body.category.unwrap_or_default(),
+    })
+}
+
+fn usable(status: &str, body: Option<&TemplateBody>, given: &Template) -> Result<(), GraphError> {
+    match status.to_ascii_uppercase().as_str() {
+        "APPROVED" => body.map_or(Ok(()), |body| body.check(given)),
+        "PAUSED" => Err(blocked(132_015, "Template is paused")),
+        "DISABLED" => Err(blocked(132_016, "Template is disabled")),
+        _ => Err(GraphError::template_unknown()),
     }
-    if let Some(body) = &known.body {
-        body.check(given)?;
-    }
-    Ok(known.record.category.clone())
 }
 
 fn blocked(code: u32, title: &str) -> GraphError {

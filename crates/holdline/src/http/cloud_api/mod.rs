@@ -16,7 +16,6 @@ mod templates;
 
 pub(crate) use media::{find as find_media, local as local_media};
 pub(crate) use memo::Memo;
-pub(crate) use registration::endpoint_id;
 pub(crate) use reply::error as refuse;
 
 use super::auth::{self, AuthError, Caller};
@@ -31,15 +30,32 @@ use bytes::Bytes;
 use call::{Call, Params, Target, body};
 use holdline_channels::whatsapp::wire::GraphError;
 use messages::Sending;
+use std::time::Duration;
+
+/// Seconds after which a call that took too long may come again.
+const TIMEOUT_RETRY_S: u32 = 5;
 
 /// Takes every call whose path is no other part of this server.
 pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let call = Call::new(&state, parts);
-    match serve(&state, &call, body).await {
+    match within_time(&state, &call, body).await {
         Ok(response) => response,
         Err(error) => refuse(&state, &error),
     }
+}
+
+/// A file takes as long as it takes: there each piece is timed.
+async fn within_time(state: &AppState, call: &Call, body: Body) -> Result<Response, GraphError> {
+    let serving = serve(state, call, body);
+    if matches!(call.target, Target::Media { .. } | Target::Other { .. }) {
+        return serving.await;
+    }
+    let limit = Duration::from_millis(state.config.http.request_timeout_ms);
+    let too_late = |_| GraphError::unavailable(TIMEOUT_RETRY_S);
+    tokio::time::timeout(limit, serving)
+        .await
+        .map_err(too_late)?
 }
 
 /// Why a call is not let in, in the provider's words.

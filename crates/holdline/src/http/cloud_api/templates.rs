@@ -13,7 +13,6 @@ use axum::http::Method;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::GraphError;
 use holdline_core::message::content::Template;
 use serde_json::{Map, Value, json};
@@ -86,33 +85,26 @@ pub(super) async fn find_node(state: &AppState, caller: &Caller, id: &str) -> Op
     None
 }
 
-/// Asks the provider about a template that the last sync did not bring, or brought differently;
-/// gives its category when it exists and fits.
-pub(super) async fn ask_again(state: &AppState, waba: &str, given: &Template) -> Option<String> {
+/// What the provider holds under a template's name, when the last sync did not bring what a
+/// message needs; nothing when it was asked a moment ago or does not answer.
+pub(super) async fn ask_again(
+    state: &AppState,
+    waba: &str,
+    given: &Template,
+) -> Option<Vec<Value>> {
     let key = format!("{waba} {} {}", given.name, given.language);
     if !state.memo.may_ask(&key) {
         return None;
     }
     let query = [("name", given.name.as_str()), ("limit", "100")];
-    let found = forward::ask(state, waba, "message_templates", &query).await?;
-    let items = found.get("data")?.as_array()?;
-    let fits = |item: &&Value| {
-        let body = TemplateBody::from_item(item);
-        body.is_some_and(|body| {
-            body.name == given.name
-                && body.language == given.language
-                && body.status.as_deref() == Some("APPROVED")
-                && body.check(given).is_ok()
-        })
+    let mut found = forward::ask(state, waba, "message_templates", &query).await?;
+    let Some(Value::Array(items)) = found.get_mut("data").map(Value::take) else {
+        return None;
     };
-    let item = items.iter().find(fits)?;
-    state.engine.want_template_sync(waba);
-    Some(
-        item.get("category")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-    )
+    if !items.is_empty() {
+        state.engine.want_template_sync(waba);
+    }
+    Some(items)
 }
 
 fn list(call: &Call, page: &Page) -> Result<Value, GraphError> {

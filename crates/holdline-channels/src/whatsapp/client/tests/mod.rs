@@ -60,7 +60,7 @@ fn attempt(body: &Value) -> Dispatch {
 fn taken() -> Answer {
     Answer::json(
         200,
-        r#"{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.X"}]}"#,
+        r#"{"messaging_product":"whatsapp","messages":[{"id":"wamid.X"}]}"#,
     )
 }
 
@@ -82,7 +82,7 @@ impl Rig for WhatsappRig {
             Script::Broken => Answer::html(502),
             Script::WrongCredentials => Answer::json(
                 401,
-                r#"{"error":{"message":"expired","type":"OAuthException","code":190,"error_subcode":463}}"#,
+                r#"{"error":{"message":"expired","code":190,"error_subcode":463}}"#,
             ),
         };
         let peer = HttpPeer::start(move |_| answer.clone()).await;

@@ -47,8 +47,8 @@ pub(crate) struct ImportReport {
 /// Import contacts from CSV.
 ///
 /// The first line names the columns: name, external_id, whatsapp, sms, email, wa_user, consent,
-/// verified, and `<channel>_consent`. Separators are comma, semicolon or tab. A person who is known by
-/// an address or the external id is updated: filled cells add to what is known, empty cells say
+/// verified, and `<channel>_consent`. Separators are comma, semicolon or tab. A person who is known
+/// by an address or the external id is updated: filled cells add to what is known, empty cells say
 /// nothing. Bad lines are reported, all others are imported; sending the same file again is safe.
 #[utoipa::path(
     post, path = "/contacts/import", tag = "Contacts",

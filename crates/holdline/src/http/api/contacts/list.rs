@@ -14,15 +14,15 @@ use utoipa::ToSchema;
 /// A page of contacts.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct ContactPage {
-    pub(crate) items: Vec<ContactView>,
+    pub(crate) data: Vec<ContactView>,
     /// Id to give as `after` for the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
 /// List contacts.
 ///
-/// A page at a time: `next` of one page is `after` of the page after it. With `channel` and `address` the list
-/// holds the one contact that has this address, or none.
+/// A page at a time: `next` of one page is `after` of the page after it. With `channel` and
+/// `address` the list holds the one contact that has this address, or none.
 #[utoipa::path(
     get, path = "/contacts", tag = "Contacts",
     params(
@@ -46,8 +46,8 @@ pub(crate) async fn list(
     let params = Params::read(query.as_deref(), &["after", "limit", "channel", "address"])?;
     let limit = params.limit()?;
     if let Some(found) = by_address(&state, &params).await? {
-        let items = found.iter().map(ContactView::of).collect();
-        return Ok(Json(ContactPage { items, next: None }));
+        let data = found.iter().map(ContactView::of).collect();
+        return Ok(Json(ContactPage { data, next: None }));
     }
     let after = params.get_as("after", "give the id of a contact", ContactId::parse)?;
     let mut found = state.engine.store().list_contacts(after, limit + 1).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn list(
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| last.id.hex());
     Ok(Json(ContactPage {
-        items: found.iter().map(ContactView::of).collect(),
+        data: found.iter().map(ContactView::of).collect(),
         next,
     }))
 }

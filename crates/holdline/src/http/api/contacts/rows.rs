@@ -4,7 +4,7 @@
 use super::columns::{Columns, LineFault, Row};
 use crate::http::api::problem::FieldFault;
 use axum::body::{Body, Bytes};
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder, Terminator};
 use futures_util::StreamExt as _;
 use std::io::{self, BufRead, BufReader, Read};
 use tokio::sync::mpsc;
@@ -71,9 +71,10 @@ pub(super) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sen
     let delimiter = sniff(&mut source);
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
+        .terminator(Terminator::Any(b'\n'))
         .has_headers(false)
         .flexible(true)
-        .from_reader(source);
+        .from_reader(source.chain(&b"\n"[..]));
     let mut record = ByteRecord::new();
     let columns = match reader.read_byte_record(&mut record) {
         Ok(true) => Columns::read(&record, country),
@@ -88,10 +89,10 @@ pub(super) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sen
         Err(faults) => return drop(found.blocking_send(Found::Header(faults))),
     };
     while let Ok(true) = reader.read_byte_record(&mut record) {
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().all(<[u8]>::is_empty) {
+        if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
+        let line = line_of(&record, reader.position().line());
         let next = columns
             .row(line, &record)
             .map_or_else(Found::Bad, Found::Row);
@@ -99,6 +100,18 @@ pub(super) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sen
             return;
         }
     }
+}
+
+/// The line on which a record begins; `after` is the one behind it. Empty lines before a record
+/// belong to it in the reader's own count, so it is counted back from the end.
+fn line_of(record: &ByteRecord, after: u64) -> u64 {
+    let inner = record
+        .as_slice()
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count() as u64;
+    let begun = record.position().map_or(1, csv::Position::line);
+    after.saturating_sub(1 + inner).max(begun)
 }
 
 /// The separator that the first line uses most; passes over a byte order mark.

@@ -114,7 +114,7 @@ fn bad_lines_are_named_by_number_and_column_and_the_good_ones_go_on() {
         expect![[r#"
             2: verified is neither yes nor no: give yes or no
             2: consent is no consent: give one of: given, withdrawn, unknown
-            2: sms has too few or too many digits for its country: write it with + and country code, as in +16505551234
+            2: sms has no known country code: write it as + and country code, as in +16505551234
             2: email is no mail address: write it as name@example.com
             3: email is not UTF-8: save the file as UTF-8
             4: line has more cells than the header: quote cells that hold the separator
@@ -136,7 +136,8 @@ fn write(json: &str) -> Vec<AddressWrite> {
 fn faults_of_addresses_are_named_by_their_place() {
     let written = write(
         r#"{"addresses": [{"channel": "fax", "value": "1"}, {"channel": "email", "value": "x"},
-            {"channel": "sms", "value": "+16505551234"}, {"channel": "sms", "value": "1 650 555 1234"}]}"#,
+            {"channel": "sms", "value": "+16505551234"},
+            {"channel": "sms", "value": "1 650 555 1234"}]}"#,
     );
     let problem = addresses(&written, &[], None, Timestamp(5)).unwrap_err();
     let shown: Vec<_> = problem

@@ -1,5 +1,5 @@
-//! The API as one page of HTML, made from its OpenAPI document: no script, no outside file, readable
-//! on a phone, in light and dark, and by a screen reader.
+//! The API as one page of HTML, made from its OpenAPI document: no script, no outside file,
+//! readable on a phone, in light and dark, and by a screen reader.
 
 use super::super::problem::Kind;
 use super::schema::{Field, array, fields, target, text, words};
@@ -48,8 +48,8 @@ impl Page {
     fn introduction(&mut self) {
         self.raw(&format!(
             "<p>Every call carries <code>Authorization: Bearer &lt;token&gt;</code>; \
-             <code>holdline token create</code> makes tokens. Bodies are JSON, times RFC 3339 in UTC. \
-             The same as <a href=\"{BASE}/openapi.json\">OpenAPI 3.1</a>.</p></header>"
+             <code>holdline token create</code> makes tokens. Bodies are JSON, times RFC 3339 \
+             in UTC. The same as <a href=\"{BASE}/openapi.json\">OpenAPI 3.1</a>.</p></header>"
         ));
     }
 
@@ -148,8 +148,8 @@ impl Page {
         self.raw("<section><h2 id=\"events\">Events</h2>");
         self.paragraph(
             "Events are posted in the Standard Webhooks form: the headers webhook-id, \
-             webhook-timestamp and webhook-signature, and a JSON body with type, timestamp and data. \
-             The same webhook-id may come more than once: drop what you have.",
+             webhook-timestamp and webhook-signature, and a JSON body with type, timestamp and \
+             data. The same webhook-id may come more than once: drop what you have.",
         );
         self.raw("<ul>");
         for name in EVENT_TYPES {
@@ -182,7 +182,7 @@ impl Page {
         for (name, schema) in all.into_iter().flatten() {
             self.raw(&format!("<h3 id=\"type-{name}\">{name}</h3>"));
             self.paragraph(text(schema, "description"));
-            let rows = fields(schema);
+            let rows = fields(document, schema);
             if rows.is_empty() {
                 self.raw("<p><code>");
                 self.words(&words(schema));

@@ -50,8 +50,8 @@ pub(crate) async fn page() -> impl IntoResponse {
     info(
         title = "Holdline",
         description = "Send messages that arrive when WhatsApp does not. Every message is stored \
-            before it is answered, then goes by the first channel that works, once. Apps that speak \
-            the WhatsApp Cloud API need none of this: they change their base URL.",
+            before it is answered, then goes by the first channel that works, once. Apps that \
+            speak the WhatsApp Cloud API need none of this: they change their base URL.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/api/v1")),

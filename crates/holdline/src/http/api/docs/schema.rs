@@ -13,8 +13,12 @@ pub(super) struct Field<'a> {
 }
 
 /// The fields of an object's schema, those of its parts included.
-pub(super) fn fields(schema: &Value) -> Vec<Field<'_>> {
-    let parts = array(schema, "allOf").flat_map(fields);
+pub(super) fn fields<'a>(document: &'a Value, schema: &'a Value) -> Vec<Field<'a>> {
+    let named = schema.get("$ref").and_then(Value::as_str);
+    if let Some(part) = named.and_then(|path| document.pointer(path.strip_prefix('#')?)) {
+        return fields(document, part);
+    }
+    let parts = array(schema, "allOf").flat_map(|part| fields(document, part));
     let required: Vec<&str> = array(schema, "required")
         .filter_map(Value::as_str)
         .collect();
@@ -28,9 +32,20 @@ pub(super) fn fields(schema: &Value) -> Vec<Field<'_>> {
         type_words: words(value),
         link: target(value),
         required: required.contains(&name.as_str()),
-        description: text(value, "description"),
+        description: description(value),
     });
     parts.chain(own).collect()
+}
+
+/// Of a value that may be left out, the description stands in the branch that is not null.
+fn description(schema: &Value) -> &str {
+    let own = Some(text(schema, "description")).filter(|words| !words.is_empty());
+    let of_branch = || {
+        array(schema, "oneOf")
+            .map(description)
+            .find(|words| !words.is_empty())
+    };
+    own.or_else(of_branch).unwrap_or_default()
 }
 
 /// The type of a value, with its limits.

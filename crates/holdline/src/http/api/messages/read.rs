@@ -18,7 +18,7 @@ const PARAMS: [&str; 4] = ["before", "limit", "state", "contact"];
 /// A page of messages, the newest first.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct MessagePage {
-    pub(crate) items: Vec<MessageSummary>,
+    pub(crate) data: Vec<MessageSummary>,
     /// Id to give as `before` for the next page, if there is one.
     pub(crate) next: Option<String>,
 }
@@ -61,7 +61,7 @@ pub(crate) async fn list(
         .filter(|_| more)
         .map(|last| last.message.id.hex());
     Ok(Json(MessagePage {
-        items: found.iter().map(view::summary).collect(),
+        data: found.iter().map(view::summary).collect(),
         next,
     }))
 }

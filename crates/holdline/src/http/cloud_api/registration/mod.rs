@@ -145,7 +145,7 @@ pub(super) async fn configuration(
 }
 
 /// The endpoint of an app for one scope has always the same id.
-pub(crate) fn endpoint_id(app: &str, scope: &str) -> String {
+fn endpoint_id(app: &str, scope: &str) -> String {
     format!("cloud-{app}-{}", scope.replace(':', "-"))
 }
 

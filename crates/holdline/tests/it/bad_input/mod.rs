@@ -1,0 +1,1 @@
+//! Bad input of every kind: a clear error, and nothing lost.

@@ -1,0 +1,14 @@
+//! The one integration test binary: the real server against real sockets.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod front_door;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod stack;

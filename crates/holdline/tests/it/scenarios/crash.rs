@@ -1,0 +1,140 @@
+//! kill -9 at random moments under load: everything that was accepted ends, nothing is lost, and
+//! nobody gets a message twice but where the outcome of an attempt stayed unknown by rule.
+
+use super::quick;
+use crate::stack::{Stack, until};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const MESSAGES: u32 = 2_000;
+const KILLS: u32 = 5;
+const SENDERS: usize = 16;
+
+/// What the app was promised, by marker.
+type Promised = Arc<Mutex<BTreeMap<u32, String>>>;
+
+struct Load {
+    url: String,
+    token: String,
+    next: AtomicU32,
+    promised: Promised,
+    stop: AtomicBool,
+}
+
+/// Sends like an app that asks again, with the same key, until it has an answer.
+async fn send_all(load: Arc<Load>) {
+    let http = reqwest::Client::new();
+    loop {
+        let marker = load.next.fetch_add(1, Ordering::SeqCst);
+        if marker >= MESSAGES {
+            return;
+        }
+        let body = json!({
+            "messaging_product": "whatsapp", "to": format!("+16505{:06}", marker % 400),
+            "type": "text", "text": {"body": format!("mark {marker:06}")},
+        });
+        while !load.stop.load(Ordering::SeqCst) {
+            let answer = http
+                .post(format!("{}/{}/messages", load.url, crate::stack::PHONE_ID))
+                .bearer_auth(&load.token)
+                .header("Idempotency-Key", format!("crash-{marker}"))
+                .timeout(Duration::from_secs(5))
+                .json(&body)
+                .send()
+                .await;
+            if let Some(id) = accepted_id(answer).await {
+                load.promised.lock().expect("no panic").insert(marker, id);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn accepted_id(answer: reqwest::Result<reqwest::Response>) -> Option<String> {
+    let response = answer.ok()?;
+    if response.status() != 200 {
+        return None;
+    }
+    let body: Value = response.json().await.ok()?;
+    body["messages"][0]["id"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_five_times_under_load_nothing_is_lost() {
+    let mut stack = Stack::start_with(quick().with("whatsapp", "rate_per_s = 400")).await;
+    let load = Arc::new(Load {
+        url: stack.url.clone(),
+        token: stack.token.clone(),
+        next: AtomicU32::new(0),
+        promised: Promised::default(),
+        stop: AtomicBool::new(false),
+    });
+    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send_all(Arc::clone(&load)))).collect();
+    for kill in 1..=KILLS {
+        let target = (MESSAGES * kill / (KILLS + 1)) as usize;
+        until("the load goes on", || async {
+            (load.promised.lock().expect("no panic").len() >= target).then_some(())
+        })
+        .await;
+        stack.kill();
+        stack.serve().await;
+    }
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    let promised = load.promised.lock().expect("no panic").clone();
+    assert_eq!(promised.len(), MESSAGES as usize);
+    let ended = all_ended(&stack).await;
+    check_ledger(&stack, &promised, &ended);
+}
+
+/// Waits until nothing is open; gives for each id whether its outcome was ever unknown.
+async fn all_ended(stack: &Stack) -> BTreeMap<String, bool> {
+    until("every message ends", || async {
+        let mut doubted = BTreeMap::new();
+        let mut before = String::new();
+        loop {
+            let page = stack.api(&format!("/messages?limit=500{before}")).await;
+            let list = page["data"].as_array().cloned().unwrap_or_default();
+            let Some(last) = list.last() else { return Some(doubted) };
+            before = format!("&before={}", last["id"].as_str()?);
+            for message in &list {
+                let state = message["state"].as_str()?;
+                if !["delivered", "expired", "failed", "cancelled"].contains(&state) {
+                    return None;
+                }
+                let attempts = message["attempts"].as_u64().unwrap_or(0);
+                doubted.insert(message["wamid"].as_str()?.to_owned(), attempts > 1);
+            }
+        }
+    })
+    .await
+}
+
+fn check_ledger(stack: &Stack, promised: &BTreeMap<u32, String>, ended: &BTreeMap<String, bool>) {
+    let mut copies: BTreeMap<u32, u32> = BTreeMap::new();
+    for row in stack.sandbox.ledger(0, 200_000) {
+        let marker = row.text.split("mark ").nth(1).and_then(|text| text.get(..6)?.parse().ok());
+        *copies.entry(marker.expect("a marker")).or_default() += 1;
+    }
+    let lost: Vec<u32> = promised.keys().filter(|m| !copies.contains_key(m)).copied().collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let doubled: BTreeSet<u32> =
+        copies.iter().filter(|(_, count)| **count > 1).map(|(marker, _)| *marker).collect();
+    let blind: Vec<u32> = doubled
+        .iter()
+        .filter(|marker| !ended.get(&promised[marker]).copied().unwrap_or(false))
+        .copied()
+        .collect();
+    assert!(blind.is_empty(), "doubled although no outcome was unknown: {blind:?}");
+    println!(
+        "accepted {} ended {} lost 0, second copies after an unknown outcome {}",
+        promised.len(),
+        ended.len(),
+        doubled.len()
+    );
+}

@@ -1,0 +1,385 @@
+//! A whole installation for one test: the real binary with its own store and ports, the sandbox's
+//! providers over real sockets, and an app that receives webhooks. Ends with the test.
+
+use crate::receiver::Receiver;
+use holdline_sim::Sandbox;
+use holdline_sim::config::{SandboxConfig, Secret, WhatsappConfig};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+pub(crate) const PHONE_ID: &str = "106540352242922";
+pub(crate) const WABA_ID: &str = "102290129340398";
+pub(crate) const APP_ID: &str = "670843887433847";
+pub(crate) const APP_SECRET: &str = "app-secret";
+pub(crate) const VERIFY_TOKEN: &str = "verify-token";
+/// Longest wait for anything in a test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What differs from the ordinary installation.
+pub(crate) struct Options {
+    /// Lines for the configuration: whole sections, after the ordinary ones.
+    pub(crate) sections: String,
+    /// Lines for sections that exist already, by name.
+    pub(crate) lines: Vec<(&'static str, String)>,
+    pub(crate) sandbox: SandboxConfig,
+    /// Environment of the server.
+    pub(crate) env: Vec<(String, String)>,
+    /// The app has a webhook address.
+    pub(crate) webhooks: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let whatsapp = WhatsappConfig {
+            throughput_per_s: 0,
+            access_tokens: vec![Secret::new("sandbox-token")],
+            ..WhatsappConfig::default()
+        };
+        Self {
+            sections: String::new(),
+            lines: Vec::new(),
+            sandbox: SandboxConfig { whatsapp, ..SandboxConfig::default() },
+            env: Vec::new(),
+            webhooks: true,
+        }
+    }
+}
+
+impl Options {
+    /// Adds a line to a section: `with("failover", "tries_max = 2")`.
+    pub(crate) fn with(mut self, section: &'static str, line: &str) -> Self {
+        self.lines.push((section, line.to_owned()));
+        self
+    }
+}
+
+pub(crate) struct Stack {
+    pub(crate) url: String,
+    /// `https://…`, where a TLS listener is configured.
+    pub(crate) tls_url: Option<String>,
+    pub(crate) token: String,
+    pub(crate) phone_id: &'static str,
+    pub(crate) waba_id: &'static str,
+    pub(crate) app_id: &'static str,
+    pub(crate) app_secret: &'static str,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) http: reqwest::Client,
+    /// The app's webhook address, with everything it received.
+    pub(crate) receiver: Receiver,
+    pub(crate) folder: TempDir,
+    address: SocketAddr,
+    env: Vec<(String, String)>,
+    server: Option<Child>,
+}
+
+impl Stack {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(crate) async fn start_with(options: Options) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().expect("a folder");
+        let receiver = Receiver::start(APP_SECRET).await;
+        let sandbox = Sandbox::start(options.sandbox.clone()).await.expect("the sandbox starts");
+        let address = free_address();
+        let text = config_text(&folder, address, &sandbox, &receiver, &options);
+        std::fs::write(folder.path().join("holdline.toml"), text).expect("the configuration");
+        let env = environment(&options);
+        let mut stack = Self {
+            url: format!("http://{address}"),
+            tls_url: None,
+            token: String::new(),
+            phone_id: PHONE_ID,
+            waba_id: WABA_ID,
+            app_id: APP_ID,
+            app_secret: APP_SECRET,
+            sandbox,
+            http: reqwest::Client::new(),
+            receiver,
+            folder,
+            address,
+            env,
+            server: None,
+        };
+        stack.serve().await;
+        stack.token = stack.new_token("test", &[]);
+        stack.sandbox.set_whatsapp_webhook(Some(format!("{}/hooks/whatsapp", stack.url)));
+        stack.sandbox.set_sms_inbound(Some(format!("{}/hooks/sms", stack.url)));
+        stack
+    }
+
+    /// Starts the server (again) and waits until it is ready.
+    pub(crate) async fn serve(&mut self) {
+        let mut child = self
+            .command(&["--json", "serve"])
+            .stdout(Stdio::piped())
+            .stderr(self.log())
+            .spawn()
+            .expect("the server starts");
+        let stdout = child.stdout.take().expect("its output");
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).map(|_| line)
+        });
+        let line = tokio::time::timeout(PATIENCE, line).await.expect("in time").expect("a thread");
+        let line = line.expect("a line");
+        self.server = Some(child);
+        let said: Value = serde_json::from_str(&line).unwrap_or_default();
+        assert!(said["url"].is_string(), "the server said {line:?}:\n{}", self.log_text());
+        self.tls_url = said["tls_url"].as_str().map(str::to_owned);
+    }
+
+    /// The log of the server so far.
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// kill -9: nothing is said good-bye to.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+        }
+    }
+
+    /// A polite stop; gives the exit code and how long it took.
+    pub(crate) async fn stop(&mut self) -> (Option<i32>, Duration) {
+        let mut child = self.server.take().expect("a server");
+        let begin = Instant::now();
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread");
+        (status.expect("ended").code(), begin.elapsed())
+    }
+
+    /// A command line of the binary in this installation.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdline"));
+        command.current_dir(self.folder.path()).env_clear().args(args);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.env("HOLDLINE_URL", &self.url);
+        if !self.token.is_empty() {
+            command.env("HOLDLINE_TOKEN", &self.token);
+        }
+        command
+    }
+
+    pub(crate) fn new_token(&self, name: &str, senders: &[&str]) -> String {
+        let mut args = vec!["token", "create", "--name", name, "--app", APP_ID];
+        senders.iter().for_each(|sender| args.extend(["--sender", sender]));
+        let output = self.command(&args).output().expect("token create");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "token create: {said}");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// Posts a message as an app does; the message object without `messaging_product`.
+    pub(crate) async fn post(&self, message: Value) -> reqwest::Response {
+        let mut message = message;
+        message["messaging_product"] = json!("whatsapp");
+        self.http
+            .post(format!("{}/v23.0/{PHONE_ID}/messages", self.url))
+            .bearer_auth(&self.token)
+            .json(&message)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// Sends a text and gives the id that the app was given.
+    pub(crate) async fn send_text(&self, to: &str, text: &str) -> String {
+        self.send(json!({"to": to, "type": "text", "text": {"body": text}})).await
+    }
+
+    pub(crate) async fn send(&self, message: Value) -> String {
+        let response = self.post(message).await;
+        let status = response.status();
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(status, 200, "{body}");
+        body["messages"][0]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// GET of our own API.
+    pub(crate) async fn api(&self, path: &str) -> Value {
+        let url = format!("{}/api/v1{path}", self.url);
+        let response = self.http.get(url).bearer_auth(&self.token).send().await.expect("answer");
+        response.json().await.expect("JSON")
+    }
+
+    /// One message of our own API, by the id an app knows it by.
+    pub(crate) async fn message(&self, wamid: &str) -> Value {
+        let list = self.api("/messages?limit=500").await;
+        let found = list["data"].as_array().into_iter().flatten().find(|m| m["wamid"] == wamid);
+        let id = found.unwrap_or_else(|| panic!("no message {wamid} in {list}"))["id"].clone();
+        self.api(&format!("/messages/{}", id.as_str().expect("an id"))).await
+    }
+
+    /// The state of the route of a channel: `up`, `down`, ...
+    pub(crate) async fn health(&self, channel: &str) -> String {
+        let routes = self.api("/routes").await;
+        let found = routes["data"].as_array().into_iter().flatten().find(|r| r["channel"] == channel);
+        found.map_or_else(|| format!("no {channel} in {routes}"), |route| {
+            route["health"].as_str().unwrap_or_default().to_owned()
+        })
+    }
+
+    /// What reached this person, as (channel, text), in order.
+    pub(crate) fn received(&self, address: &str) -> Vec<(String, String)> {
+        let rows = self.sandbox.ledger(0, 200_000);
+        rows.into_iter()
+            .filter(|row| digits(&row.address) == digits(address) || row.address == address)
+            .map(|row| (format!("{:?}", row.channel).to_lowercase(), row.text))
+            .collect()
+    }
+
+    pub(crate) fn outage(&self, profile: &str) {
+        let order = holdline_sim::OutageOrder::new(profile);
+        self.sandbox.start_outage(order).expect("a known profile");
+    }
+
+    pub(crate) fn mend(&self) {
+        self.sandbox.stop_all_outages();
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn log(&self) -> std::fs::File {
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("server.log"))
+            .expect("a log file")
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- server log ---\n{}", self.log_text());
+        }
+    }
+}
+
+/// Waits until the condition gives something, or panics with `what`.
+pub(crate) async fn until<T, F>(what: &str, mut condition: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition().await {
+            return found;
+        }
+        assert!(Instant::now() < limit, "waited {PATIENCE:?} in vain: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The same for a plain condition.
+pub(crate) async fn until_true(what: &str, mut condition: impl FnMut() -> bool) {
+    until(what, || {
+        let met = condition();
+        async move { met.then_some(()) }
+    })
+    .await;
+}
+
+pub(crate) fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// A port that is free now; the server keeps it over restarts.
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+fn environment(options: &Options) -> Vec<(String, String)> {
+    let mut env: Vec<(String, String)> = [
+        ("HOLDLINE_WHATSAPP_APP_SECRET", APP_SECRET),
+        ("HOLDLINE_WHATSAPP_VERIFY_TOKEN", VERIFY_TOKEN),
+        ("HOLDLINE_WHATSAPP_ACCESS_TOKEN", "sandbox-token"),
+        ("HOLDLINE_SMS_AUTH_TOKEN", "sandbox-auth-token"),
+        ("HOLDLINE_APP_0_SECRET", APP_SECRET),
+        ("HOLDLINE_APP_0_VERIFY_TOKEN", VERIFY_TOKEN),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    env.extend(options.env.clone());
+    env
+}
+
+fn config_text(
+    folder: &TempDir,
+    address: SocketAddr,
+    sandbox: &Sandbox,
+    receiver: &Receiver,
+    options: &Options,
+) -> String {
+    let urls = sandbox.urls();
+    let path: PathBuf = folder.path().join("data");
+    let path = path.display();
+    let callback = format!("callback_url = \"{}\"", receiver.url());
+    let sections: [(&str, String); 9] = [
+        ("storage", format!("url = \"sqlite:{path}/holdline.db\"\nmedia_dir = \"{path}/media\"")),
+        ("http", format!("listen = \"{address}\"")),
+        ("net", "allow_private_networks = true".into()),
+        ("whatsapp", format!("base_url = \"{}\"\ntimeout_ms = 2000", urls.whatsapp)),
+        (
+            "[whatsapp.sender]",
+            format!(
+                "phone_number_id = \"{PHONE_ID}\"\nwaba_id = \"{WABA_ID}\"\n\
+                 display_phone_number = \"15550783881\"\nverified_name = \"Shop\""
+            ),
+        ),
+        (
+            "sms",
+            format!(
+                "enabled = true\nbase_url = \"{}\"\n\
+                 account_sid = \"AC0123456789abcdef0123456789abcdef\"\n\
+                 from = \"+15005550006\"\nrate_per_s = 1000",
+                urls.sms
+            ),
+        ),
+        (
+            "email",
+            format!(
+                "enabled = true\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
+                 from = \"Shop <shop@example.com>\"\nrate_per_s = 1000",
+                urls.smtp.ip(),
+                urls.smtp.port()
+            ),
+        ),
+        (
+            "[app]",
+            format!("id = \"{APP_ID}\"\n{}", if options.webhooks { &callback } else { "" }),
+        ),
+        ("failover", String::new()),
+    ];
+    let mut text = String::new();
+    for (name, lines) in &sections {
+        let _ = writeln!(text, "[{name}]\n{lines}");
+        for (_, line) in options.lines.iter().filter(|(section, _)| section == name) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    let others = options.lines.iter().filter(|(name, _)| !sections.iter().any(|(n, _)| n == name));
+    for (name, line) in others {
+        let _ = writeln!(text, "[{name}]\n{line}");
+    }
+    text + &options.sections
+}
