@@ -1,13 +1,14 @@
 //! Gets a message ready for a hop: reads its stored form, puts the hop's own template in, finds
 //! the template's text. What goes wrong here is ours or the message's, never the provider's.
 
-use crate::adapt::{self, Adapted, MediaMode, NotAdaptable, Options};
+use crate::adapt::{self, Adapted, MediaMode, Options};
 use crate::http::TransportError;
 use crate::whatsapp::TemplateBody;
 use crate::whatsapp::definition::placeholders;
 use crate::whatsapp::wire::{content_of, parse_request};
 use holdline_core::message::content::{Content, Media, MediaSource};
 use holdline_core::message::{Fault, FaultClass, Outcome, ThrottleScope};
+use holdline_engine::ports::records::MessageRecord;
 use holdline_engine::ports::{Dispatch, Library, StoreError};
 use serde_json::{Value, json};
 
@@ -21,16 +22,22 @@ impl Said {
     /// Reads the message of `dispatch`.
     pub(crate) async fn load(dispatch: &Dispatch, library: &dyn Library) -> Result<Self, Outcome> {
         let value = message_value(dispatch, library).await?;
-        let content = content(&value)?;
+        Self::of(&value, &dispatch.message.sender, library).await
+    }
+
+    /// Reads a message as it was stored.
+    pub(crate) async fn stored(
+        message: &MessageRecord,
+        library: &dyn Library,
+    ) -> Result<Self, Outcome> {
+        Self::of(&parsed(message)?, &message.sender, library).await
+    }
+
+    async fn of(value: &Value, sender: &str, library: &dyn Library) -> Result<Self, Outcome> {
+        let content = content(value)?;
         let template = match &content {
             Content::Template(used) => {
-                template_body(
-                    library,
-                    &dispatch.message.sender,
-                    &used.name,
-                    &used.language,
-                )
-                .await?
+                template_body(library, sender, &used.name, &used.language).await?
             }
             Content::Text(_)
             | Content::Media(_)
@@ -43,16 +50,10 @@ impl Said {
         Ok(Self { content, template })
     }
 
+    /// What does not fit this channel may fit the next: the fault lets the message go on.
     pub(crate) fn render(&self, options: &Options<'_>) -> Result<Adapted, Outcome> {
         adapt::render(&self.content, self.template.as_ref(), options).map_err(|why| {
-            let class = match why {
-                NotAdaptable::TemplateUnknown { .. } => FaultClass::Template,
-                NotAdaptable::Reaction
-                | NotAdaptable::Sticker
-                | NotAdaptable::CallPermission
-                | NotAdaptable::Other { .. } => FaultClass::Request,
-            };
-            rejected(class, "not_adaptable", &why.to_string())
+            rejected(FaultClass::Template, "not_adaptable", &why.to_string())
         })
     }
 }
@@ -62,18 +63,16 @@ pub(crate) async fn message_value(
     dispatch: &Dispatch,
     library: &dyn Library,
 ) -> Result<Value, Outcome> {
-    let mut value: Value =
-        serde_json::from_slice(dispatch.message.body.expose()).map_err(|_| {
-            rejected(
-                FaultClass::Request,
-                "encode",
-                "the stored message is no JSON",
-            )
-        })?;
+    let mut value = parsed(&dispatch.message)?;
     if let Some(wanted) = &dispatch.hop.template {
         use_template(&mut value, wanted, &dispatch.message.sender, library).await?;
     }
     Ok(value)
+}
+
+fn parsed(message: &MessageRecord) -> Result<Value, Outcome> {
+    let wrong = |_| rejected(FaultClass::Request, "encode", "the stored message is no JSON");
+    serde_json::from_slice(message.body.expose()).map_err(wrong)
 }
 
 /// The address under which a person can fetch a medium of ours or of the app.

@@ -13,6 +13,8 @@ use holdline_core::message::{Progress, State};
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use tokio::sync::oneshot;
 
+/// Channels whose addresses are phone numbers.
+const PHONE_CHANNELS: [ChannelKind; 2] = [ChannelKind::WHATSAPP, ChannelKind::SMS];
 /// Idempotency keys are kept this long.
 const KEY_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
@@ -148,17 +150,23 @@ pub(crate) async fn find_contact(
     Ok(find_by_address(shared, channel, value, now).await?)
 }
 
+/// A phone number is one person, whichever channel it was seen on first.
 pub(crate) async fn find_by_address(
     shared: &Shared,
     channel: ChannelKind,
     value: &str,
     now: Timestamp,
 ) -> Result<(ContactRecord, Vec<Op>), StoreError> {
-    if let Some(known) = shared.store.contact_by_address(channel, value).await? {
-        return Ok((known, Vec::new()));
+    let by_phone = PHONE_CHANNELS.contains(&channel);
+    let others = PHONE_CHANNELS.into_iter().filter(|other| by_phone && *other != channel);
+    for channel in [channel].into_iter().chain(others) {
+        if let Some(known) = shared.store.contact_by_address(channel, value).await? {
+            return Ok((known, Vec::new()));
+        }
     }
+    let named_by = if by_phone { PHONE_CHANNELS[0] } else { channel };
     let contact = ContactRecord {
-        id: ContactId::of_address(channel, value),
+        id: ContactId::of_address(named_by, value),
         name: None,
         external_id: None,
         created_at: now,

@@ -265,7 +265,7 @@ impl ReceiveLoop {
         };
         let (mut kind, mut payload) = (message.kind.clone(), message.payload.clone());
         let text = message.text.as_ref().map_or("", |text| text.expose());
-        if let Some(meant) = channel.interpret(text, recent) {
+        if let Some(meant) = channel.interpret(text, recent, &*self.shared.library).await {
             (context, kind, payload) = (Some(meant.context), meant.kind, meant.payload);
         }
         let sender = self.sender_known_to_apps(channel.kind(), &message, recent);

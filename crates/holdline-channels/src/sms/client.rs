@@ -1,7 +1,7 @@
 //! The SMS channel over HTTP. Keeps nothing about messages.
 
 use super::config::SmsConfig;
-use super::{classify, encode, inbound, wire};
+use super::{classify, encode, inbound, reply, wire};
 use crate::adapt::{Adapted, MediaMode, Options};
 use crate::http::{BuildError, Client, ClientConfig, Request, web_url};
 use crate::say::{self, Said};
@@ -10,8 +10,8 @@ use bytes::Bytes;
 use holdline_core::message::content::Media;
 use holdline_core::message::{Outcome, Success};
 use holdline_core::{ChannelKind, Timestamp};
-use holdline_engine::ports::channel::HookRefusal;
-use holdline_engine::ports::records::RawInbound;
+use holdline_engine::ports::channel::{HookRefusal, Interpreted};
+use holdline_engine::ports::records::{MessageRecord, RawInbound};
 use holdline_engine::ports::{Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library};
 use url::Url;
 
@@ -192,6 +192,15 @@ impl Channel for SmsChannel {
 
     fn read(&self, raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
         inbound::read(raw)
+    }
+
+    async fn interpret(
+        &self,
+        text: &str,
+        recent: &[MessageRecord],
+        library: &dyn Library,
+    ) -> Option<Interpreted> {
+        reply::interpret(text, recent, library).await
     }
 
     async fn fetch(&self, remote: &str, size_max: u64) -> Result<(String, Bytes), String> {

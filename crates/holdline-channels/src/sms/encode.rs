@@ -107,7 +107,7 @@ fn check_length(cost: Cost, segments_max: u16) -> Result<(), Outcome> {
         "takes {} parts, {segments_max} are allowed: shorten it or raise sms.segments_max",
         cost.segments
     );
-    Err(say::rejected(FaultClass::Request, "too_long", &why))
+    Err(say::rejected(FaultClass::Template, "too_long", &why))
 }
 
 fn sender(dispatch: &Dispatch, config: &SmsConfig) -> String {

@@ -7,6 +7,7 @@ mod config;
 pub mod encode;
 pub mod gsm7;
 pub mod inbound;
+mod reply;
 pub mod wire;
 
 #[cfg(test)]

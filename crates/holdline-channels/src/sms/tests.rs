@@ -255,7 +255,7 @@ async fn what_is_too_long_is_refused_before_it_is_sent() {
     let fault = outcome.fault().unwrap();
     assert_eq!(
         (fault.class, fault.code.as_str()),
-        (FaultClass::Request, "too_long")
+        (FaultClass::Template, "too_long")
     );
     assert_eq!(
         fault.detail,

@@ -135,7 +135,12 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
 
     /// Reads a reply in the light of what was asked: "1" becomes the press of the first button.
     /// `recent` holds the newest messages to this person on this channel, newest first.
-    fn interpret(&self, _text: &str, _recent: &[MessageRecord]) -> Option<Interpreted> {
+    async fn interpret(
+        &self,
+        _text: &str,
+        _recent: &[MessageRecord],
+        _library: &dyn Library,
+    ) -> Option<Interpreted> {
         None
     }
 

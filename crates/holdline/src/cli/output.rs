@@ -53,8 +53,13 @@ impl Output {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
+    /// Indented on a terminal; in one line for a program that reads line by line.
     pub(crate) fn value(&self, value: &Value) {
-        self.line(format_args!("{value:#}"));
+        if std::io::stdout().is_terminal() {
+            self.line(format_args!("{value:#}"));
+        } else {
+            self.line(value);
+        }
     }
 
     pub(crate) fn word(&self, word: &str, tone: Tone) -> String {

@@ -5,6 +5,7 @@ use super::fault::{Faults, Origin};
 use super::field::Field;
 use super::layer::{Entry, Layer, TABLES_MAX};
 use super::section::{Key, Section};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use toml::Value;
 
@@ -41,6 +42,8 @@ pub(crate) struct Reader {
     file: Layer,
     env: Layer,
     faults: Faults,
+    /// Keys with a fault of their own, by path.
+    faulty: BTreeSet<String>,
     shown: Vec<Shown>,
 }
 
@@ -50,6 +53,7 @@ impl Reader {
             file,
             env,
             faults,
+            faulty: BTreeSet::new(),
             shown: Vec::new(),
         }
     }
@@ -63,16 +67,26 @@ impl Reader {
         self.faults.into_result().map(|()| self.shown)
     }
 
-    /// The value of one key, or `None` and a fault.
+    /// The value of one key. A wrong one is a fault, and the default stands in for it, so that
+    /// everything else of its section is judged as well.
     pub(crate) fn take<T: Field>(&mut self, at: &str, name: &str, section: &Section) -> Option<T> {
         let key = section.find(name)?.0;
         let path = format!("{at}.{}", key.name);
-        let Some(entry) = self.entry(&path, key)? else {
+        let Some(given) = self.entry(&path, key) else {
+            return self.stand_in(path, key);
+        };
+        let Some(entry) = given else {
             self.show(at, section, key, None, Origin::Default);
             return T::unset().or_else(|| self.missing(at, &path, key));
         };
         self.show(at, section, key, Some(&entry.value), entry.origin.clone());
-        self.typed(&path, key, &entry)
+        self.typed(&path, key, &entry).or_else(|| self.stand_in(path, key))
+    }
+
+    fn stand_in<T: Field>(&mut self, path: String, key: &Key) -> Option<T> {
+        self.faulty.insert(path);
+        let default = default_of(key).and_then(|value| T::read(&value));
+        default.or_else(T::unset)
     }
 
     /// Reads every table of an array of tables; those with faults are left out.
@@ -94,8 +108,12 @@ impl Reader {
         }
     }
 
-    /// Adds a fault at the first of `paths` that was given, else at the table it belongs to.
+    /// Adds a fault at the first of `paths` that was given, else at the table it belongs to. It
+    /// is none of its own where one of them is wrong already.
     pub(crate) fn fault(&mut self, paths: &[&str], what: impl Into<String>, mend: &str) {
+        if paths.iter().any(|path| self.faulty.contains(*path)) {
+            return;
+        }
         let given = paths.iter().find_map(|path| self.origin(path));
         let table = || {
             let table = paths.first()?.rsplit_once('.')?.0;
@@ -140,9 +158,8 @@ impl Reader {
             .get(path)
             .or_else(|| self.file.entries.get(path));
         Some(given.cloned().or_else(|| {
-            let document: toml::Table = format!("it = {}", key.default?).parse().ok()?;
             Some(Entry {
-                value: document.get("it")?.clone(),
+                value: default_of(key)?,
                 origin: Origin::Default,
             })
         }))
@@ -231,6 +248,11 @@ impl Reader {
             .find_map(|layer| layer.tables.get(table))
             .cloned()
     }
+}
+
+fn default_of(key: &Key) -> Option<Value> {
+    let document: toml::Table = format!("it = {}", key.default?).parse().ok()?;
+    document.get("it").cloned()
 }
 
 /// The bounds, when the value is a number beyond them.

@@ -78,11 +78,8 @@ async fn metrics(State(state): State<AppState>) -> Response {
             }
         }
     }
-    (
-        [(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)],
-        state.metrics.text(),
-    )
-        .into_response()
+    let text = joined(&state.metrics.text(), &counts_text(&engine.counts()));
+    ([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response()
 }
 
 /// Two expositions as one: only the last ends the file.

@@ -118,12 +118,26 @@ impl Stack {
 
     /// Starts the server (again) and waits until it is ready.
     pub(crate) async fn serve(&mut self) {
-        let mut child = self
-            .command(&["--json", "serve"])
-            .stdout(Stdio::piped())
-            .stderr(self.log())
-            .spawn()
-            .expect("the server starts");
+        let mut command = self.command(&["--json", "serve"]);
+        command.stderr(self.log());
+        self.launch(command).await;
+    }
+
+    /// The same with a limit on the size of every file it writes, as a full disk sets one. Its log
+    /// comes by a pipe, which has no limit.
+    pub(crate) async fn serve_limited(&mut self, file_kib_max: u32) {
+        let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", file_kib_max * 2);
+        let server = [env!("CARGO_BIN_EXE_holdline"), "--json", "serve"];
+        let mut command = self.command_of("/bin/sh", &["-c", &limit, "sh"]);
+        command.args(server).stderr(Stdio::piped());
+        self.launch(command).await;
+        let mut pipe = self.server.as_mut().and_then(|it| it.stderr.take()).expect("its log");
+        let mut log = self.log();
+        std::thread::spawn(move || std::io::copy(&mut pipe, &mut log));
+    }
+
+    async fn launch(&mut self, mut command: Command) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let stdout = child.stdout.take().expect("its output");
         let line = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
@@ -132,9 +146,7 @@ impl Stack {
         let line = tokio::time::timeout(PATIENCE, line).await.expect("in time").expect("a thread");
         let line = line.expect("a line");
         self.server = Some(child);
-        let said: Value = serde_json::from_str(&line).unwrap_or_default();
-        assert!(said["url"].is_string(), "the server said {line:?}:\n{}", self.log_text());
-        self.tls_url = said["tls_url"].as_str().map(str::to_owned);
+        assert!(line.contains("\"url\""), "the server said {line:?}:\n{}", self.log_text());
     }
 
     /// The log of the server so far.
@@ -162,7 +174,11 @@ impl Stack {
 
     /// A command line of the binary in this installation.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_holdline"));
+        self.command_of(env!("CARGO_BIN_EXE_holdline"), args)
+    }
+
+    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path()).env_clear().args(args);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.env("HOLDLINE_URL", &self.url);
@@ -303,7 +319,7 @@ pub(crate) fn digits(text: &str) -> String {
 }
 
 /// A port that is free now; the server keeps it over restarts.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address")
 }
@@ -370,16 +386,16 @@ fn config_text(
         ),
         ("failover", String::new()),
     ];
+    let mut sections: Vec<(&str, String)> = sections.into();
+    for (name, line) in &options.lines {
+        match sections.iter_mut().find(|(known, _)| known == name) {
+            Some((_, lines)) => *lines = format!("{lines}\n{line}"),
+            None => sections.push((name, line.clone())),
+        }
+    }
     let mut text = String::new();
     for (name, lines) in &sections {
         let _ = writeln!(text, "[{name}]\n{lines}");
-        for (_, line) in options.lines.iter().filter(|(section, _)| section == name) {
-            let _ = writeln!(text, "{line}");
-        }
-    }
-    let others = options.lines.iter().filter(|(name, _)| !sections.iter().any(|(n, _)| n == name));
-    for (name, line) in others {
-        let _ = writeln!(text, "[{name}]\n{line}");
     }
     text + &options.sections
 }

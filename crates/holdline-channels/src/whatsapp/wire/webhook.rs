@@ -125,34 +125,12 @@ pub fn render_field(waba_id: &str, field: &str, value: &Value) -> Vec<u8> {
     ascii_json(&envelope(waba_id, field, value.clone()))
 }
 
-/// The message object by which an app hears that a choice was taken on another channel.
+/// What an app gets when a choice was taken on another channel: the kind of the message, and the
+/// message object without `id`, `from`, `timestamp` and `context`.
 #[must_use]
-pub fn choice_message(choice: &Choice, id: &str, from: &Person<'_>, at: &ChosenAt<'_>) -> Value {
-    let mut message = Map::new();
-    message.insert(
-        "context".into(),
-        json!({"from": at.business, "id": at.context_id}),
-    );
-    if let Some(wa_id) = from.wa_id {
-        message.insert("from".into(), wa_id.into());
-    }
-    message.insert("from_user_id".into(), from.user_id.into());
-    message.insert("id".into(), id.into());
-    message.insert("timestamp".into(), at.timestamp_s.to_string().into());
+pub fn choice_payload(choice: &Choice) -> (&'static str, Value) {
     let (kind, answer) = answer(choice);
-    message.insert("type".into(), kind.into());
-    message.insert(kind.into(), answer);
-    Value::Object(message)
-}
-
-/// When, and to which message, a choice was taken.
-#[derive(Clone, Copy, Debug)]
-pub struct ChosenAt<'a> {
-    /// The number that sent the choices, digits only.
-    pub business: &'a str,
-    /// The id of the message that held the choices, as the app knows it.
-    pub context_id: &'a str,
-    pub timestamp_s: i64,
+    (kind, json!({"type": kind, kind: answer}))
 }
 
 /// JSON in which every character above `~` is written `\uXXXX` in lower case.

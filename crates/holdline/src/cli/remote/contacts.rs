@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 
 /// Largest file to import.
 const IMPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-const COLUMNS: [(&str, &str); 4] = [
+const COLUMNS: [(&str, &str); 5] = [
     ("CONTACT", "id"),
     ("NAME", "name"),
     ("KEY", "external_id"),
+    ("CHANNELS", "channels"),
     ("UPDATED", "updated_at"),
 ];
 const BAD_COLUMNS: [(&str, &str); 4] = [

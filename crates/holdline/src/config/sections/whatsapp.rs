@@ -116,7 +116,8 @@ impl WhatsappSender {
         }
         if !has_common_token && self.access_token.is_none() {
             let mend = "set access_token_file here, or whatsapp.access_token_file for all senders";
-            reader.fault(&[&at("access_token")], "is missing", mend);
+            let keys = [&at("access_token"), "whatsapp.access_token"];
+            reader.fault(&keys, "is missing", mend);
         }
     }
 }

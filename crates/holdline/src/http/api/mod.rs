@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod contacts;
 pub(crate) mod docs;
 pub(crate) mod input;
+pub(crate) mod kind;
 pub(crate) mod messages;
 pub(crate) mod problem;
 pub(crate) mod routes;

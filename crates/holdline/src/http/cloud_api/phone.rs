@@ -108,9 +108,10 @@ async fn ask(state: &AppState, id: &str, edge: &str, wanted: &str) -> Option<Val
 
 /// What the configuration tells of a number.
 fn configured(sender: &WhatsappSender, names: &[String]) -> Value {
-    let entity = |kind: &str, id: &str| json!({"entity_type": kind, "id": id, "can_send_message": "AVAILABLE"});
+    let may = "AVAILABLE";
+    let entity = |kind, id| json!({"entity_type": kind, "id": id, "can_send_message": may});
     let health = json!({
-        "can_send_message": "AVAILABLE",
+        "can_send_message": may,
         "entities": [
             entity("PHONE_NUMBER", &sender.phone_number_id),
             entity("WABA", &sender.waba_id),

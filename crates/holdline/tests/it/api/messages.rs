@@ -1,6 +1,7 @@
 //! Messages: accepted once, sent by the plan, told with all that happened.
 
 use super::*;
+use crate::stack::until_true;
 use serde_json::json;
 
 fn text(words: &str) -> Value {
@@ -152,11 +153,11 @@ async fn somebody_with_nothing_but_a_mail_address_is_reached() {
     })
     .await;
     assert_eq!(message["channel"], "email", "{message}");
-    let mails = stack.received("ada@example.com");
-    assert!(
-        mails.iter().any(|(_, words)| words.contains("by mail")),
-        "{mails:?}"
-    );
+    until_true("the mail in the mailbox", || {
+        let mails = stack.received("ada@example.com");
+        mails.iter().any(|(_, words)| words.contains("by mail"))
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -70,11 +70,6 @@ impl Receiver {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Posted {
-        let next = tokio::time::timeout(LIMIT, self.posted.recv()).await;
-        next.expect("no webhook came in time").unwrap()
-    }
-
     /// What has come until now.
     pub(super) fn try_next(&mut self) -> Option<Posted> {
         self.posted.try_recv().ok()

@@ -71,7 +71,10 @@ async fn r6b_the_narrowest_address_gets_the_webhooks() {
     let mut of_waba = Receiver::start(Default::default()).await;
     let mut of_phone = Receiver::start(Default::default()).await;
     let apps = format!("/v23.0/{}/subscribed_apps", stack.waba_id);
-    let over = |receiver: &Receiver| json!({"override_callback_uri": receiver.url, "verify_token": VERIFY_TOKEN});
+    let over = |it: &Receiver| {
+        let token = VERIFY_TOKEN;
+        json!({"override_callback_uri": it.url, "verify_token": token})
+    };
     assert_eq!(answer(post(&stack, &apps, &over(&of_waba))).await.0, 200);
     let (_, list) = answer(get(&stack, &apps)).await;
     assert_eq!(
@@ -128,4 +131,26 @@ async fn r20_a_receiver_that_fails_the_handshake_is_told_how() {
     check("not a url", "URL").await;
     let (_, list) = answer(get(&stack, &path)).await;
     assert_eq!(list["data"], json!([]), "nothing was kept");
+}
+
+#[tokio::test]
+async fn r20_we_give_the_challenge_of_the_provider_back_to_whoever_knows_the_word() {
+    let stack = start().await;
+    let shake = async |token: &str| {
+        let query = [
+            ("hub.mode", "subscribe"),
+            ("hub.challenge", "1158201444"),
+            ("hub.verify_token", token),
+        ];
+        let url = format!("{}/hooks/whatsapp", stack.url);
+        let response = stack.http.get(url).query(&query).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    assert_eq!(
+        shake(crate::stack::VERIFY_TOKEN).await,
+        (200, "1158201444".to_owned())
+    );
+    let (status, words) = shake("wrong").await;
+    assert_eq!(status, 403);
+    assert!(!words.contains("1158201444"), "{words}");
 }

@@ -45,6 +45,12 @@ async fn r7_uploads_and_read_marks_are_answered_200() {
     });
     let (status, reply) = answer(post(&stack, &messages(&stack), &mark)).await;
     assert_eq!((status, reply), (200, json!({"success": true})));
+    eventually("the mark at the provider", async || {
+        let posts = stack.sandbox.requests().into_iter();
+        let mut taken = posts.filter(|it| it.endpoint.ends_with("messages") && it.outcome == "200");
+        taken.next().map(|_| ())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -189,4 +195,28 @@ async fn r11_a_repeat_with_the_same_key_gets_the_same_answer_and_sends_nothing()
     );
     let plain = send(&stack, &text(PERSON, "once")).await;
     assert_ne!(first["messages"][0]["id"], plain.as_str());
+}
+
+#[tokio::test]
+async fn r10_a_template_that_the_last_sync_did_not_bring_is_asked_for() {
+    let stack = start().await;
+    let list = format!("/v23.0/{}/message_templates", stack.waba_id);
+    let late = template("late_one");
+    let (status, reply) = answer(post(&stack, &messages(&stack), &late)).await;
+    assert_eq!(
+        (status, &reply["error"]["code"]),
+        (404, &json!(132_001)),
+        "{reply}"
+    );
+    let made = json!({
+        "name": "late_one", "language": "en_US", "category": "UTILITY",
+        "components": [{"type": "BODY", "text": "Here at last."}]
+    });
+    let (status, reply) = answer(post(&stack, &list, &made)).await;
+    assert_eq!(status, 200, "{reply}");
+    eventually("the approved template", async || {
+        let (status, _) = answer(post(&stack, &messages(&stack), &late)).await;
+        (status == 200).then_some(())
+    })
+    .await;
 }

@@ -30,23 +30,23 @@ fn certificates(folder: &std::path::Path) -> (String, String, reqwest::Certifica
     )
 }
 
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
 #[tokio::test]
 async fn r22_a_client_with_a_fixed_host_name_is_moved_by_dns_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key, root) = certificates(folder.path());
+    let address = free_address();
     let options = options()
-        .with("http", "tls_listen = \"127.0.0.1:0\"")
+        .with("http", &format!("tls_listen = \"{address}\""))
         .with("http", &format!("tls_certificate = \"{certificate}\""))
         .with("http", &format!("tls_key = \"{key}\""));
     let stack = Stack::start_with(options).await;
-    let address: SocketAddr = stack
-        .tls_url
-        .as_ref()
-        .unwrap()
-        .strip_prefix("https://")
-        .unwrap()
-        .parse()
-        .unwrap();
     let client = reqwest::Client::builder()
         .tls_certs_only([root])
         .resolve(FIXED_HOST, address)

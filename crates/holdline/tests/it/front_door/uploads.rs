@@ -131,6 +131,40 @@ async fn r9_a_file_that_a_person_sends_can_be_fetched() {
 }
 
 #[tokio::test]
+async fn a_person_who_gets_an_sms_reaches_the_file_by_its_link_alone() {
+    let stack = start().await;
+    stack.outage("account_locked");
+    let image = json!({
+        "messaging_product": "whatsapp", "to": PERSON, "type": "image",
+        "image": {"id": upload(&stack).await, "caption": "your receipt"}
+    });
+    send(&stack, &image).await;
+    let words = eventually("an SMS", async || {
+        let rows = stack.received(PERSON);
+        rows.into_iter()
+            .find(|(channel, _)| channel == "sms")
+            .map(|(_, words)| words)
+    })
+    .await;
+    assert!(words.contains("your receipt"), "{words}");
+    let link = words
+        .split_whitespace()
+        .find(|word| word.contains("/media/l/"))
+        .unwrap();
+    let file = stack.http.get(link).send().await.unwrap();
+    assert_eq!(file.status(), 200);
+    assert_eq!(file.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(file.bytes().await.unwrap(), PNG);
+    let as_app = link.replace("/media/l/", "/media/f/");
+    let request = stack.http.get(as_app).bearer_auth(&stack.token);
+    assert_eq!(
+        request.send().await.unwrap().status(),
+        404,
+        "a link is good for one use only"
+    );
+}
+
+#[tokio::test]
 async fn files_of_the_wrong_type_or_size_are_refused_with_the_reason() {
     let stack = start().await;
     let check = async |mime: &str, bytes: Vec<u8>, code: u32| {

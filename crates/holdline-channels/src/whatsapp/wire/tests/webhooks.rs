@@ -4,8 +4,8 @@ use crate::whatsapp::Event;
 use crate::whatsapp::inbound;
 use crate::whatsapp::tests::wrapped;
 use crate::whatsapp::wire::webhook::{
-    ChosenAt, InboundView, Number, Person, StatusError, StatusName, StatusView, ascii_json,
-    choice_message, render_field, render_message, render_status,
+    InboundView, Number, Person, StatusError, StatusName, StatusView, ascii_json,
+    choice_payload, render_field, render_message, render_status,
 };
 use expect_test::expect;
 use holdline_core::Timestamp;
@@ -115,11 +115,6 @@ fn two_statuses_differ_in_bytes() {
 
 #[test]
 fn a_choice_taken_elsewhere_reads_like_a_press() {
-    let at = ChosenAt {
-        business: "15550783881",
-        context_id: "wamid.C",
-        timestamp_s: 9,
-    };
     let choice = |kind| Choice {
         kind,
         id: "yes-1".into(),
@@ -140,9 +135,12 @@ fn a_choice_taken_elsewhere_reads_like_a_press() {
             json!({"payload": "yes-1", "text": "Yes"}),
         ),
     ] {
-        let message = choice_message(&choice(kind), "wamid.R", &PERSON, &at);
-        let name = message["type"].as_str().unwrap();
-        assert_eq!(message[name], expect);
+        let (name, mut message) = choice_payload(&choice(kind));
+        assert_eq!((&message["type"], &message[name]), (&json!(name), &expect));
+        message["id"] = json!("wamid.R");
+        message["timestamp"] = json!("9");
+        message["from"] = json!("16505551234");
+        message["context"] = json!({"from": "15550783881", "id": "wamid.C"});
         let view = InboundView {
             number: NUMBER,
             person: PERSON,

@@ -21,7 +21,8 @@ fn check_list(text: &[u8], expect: Expect) {
             Found::Row(row) => shown.push_str(&words(&row)),
             Found::Bad(faults) => faults.iter().for_each(|it| shown.push_str(&fault(it))),
             Found::Header(faults) => faults.iter().for_each(|it| {
-                shown.push_str(&format!("{} {}: {}\n", it.field, it.message, it.fix));
+                let fix: String = it.fix.chars().take(40).collect();
+                shown.push_str(&format!("{} {}: {fix}\n", it.field, it.message));
             }),
         }
     }
@@ -39,7 +40,7 @@ fn words(row: &Row) -> String {
             .verified
             .map_or_else(|| "-".to_owned(), |it| it.to_string());
         words.push_str(&format!(
-            " {}={} {consent} {verified}",
+            "\n   {}={} {consent} {verified}",
             address.channel, address.value
         ));
     }
@@ -61,7 +62,10 @@ fn lines_are_read_by_their_columns_with_any_usual_separator() {
           \"Lovelace, Ada\",c-1,+1 650-555-1234,16505551234,Ada@Example.com,yes,no,withdrawn\n\
           \n,c-2,,,,,,\n",
         expect![[r#"
-            2: Lovelace, Ada c-1 whatsapp=+16505551234 given false sms=+16505551234 withdrawn false email=Ada@example.com given false
+            2: Lovelace, Ada c-1
+               whatsapp=+16505551234 given false
+               sms=+16505551234 withdrawn false
+               email=Ada@example.com given false
             4: - c-2
         "#]],
     );
@@ -74,7 +78,8 @@ fn lines_are_read_by_their_columns_with_any_usual_separator() {
     check_list(
         b"\xEF\xBB\xBFName;Email\r\nAda;ada@example.com\r\n",
         expect![[r#"
-            2: Ada - email=ada@example.com - -
+            2: Ada -
+               email=ada@example.com - -
         "#]],
     );
 }
@@ -86,19 +91,19 @@ fn a_bad_header_stops_the_list_and_names_what_is_wrong() {
         expect![[r#"
             column 1 its name is not known: did you mean `name`?
             column 3 stands twice: keep one of the two
-            column 4 its name is not known: use one of: name, external_id, whatsapp, sms, email, wa_user, consent, verified, whatsapp_consent, sms_consent, email_consent, wa_user_consent
+            column 4 its name is not known: use one of: name, external_id, whatsapp,
         "#]],
     );
     check_list(
         b"name,consent\n",
         expect![[r#"
-            header names no kind of address: give at least one of: whatsapp, sms, email, wa_user
+            header names no kind of address: give at least one of: whatsapp, sms, ema
         "#]],
     );
     check_list(
         b"",
         expect![[r#"
-            header the body is empty: send a CSV file whose first line names the columns
+            header the body is empty: send a CSV file whose first line names t
         "#]],
     );
 }
@@ -119,7 +124,8 @@ fn bad_lines_are_named_by_number_and_column_and_the_good_ones_go_on() {
             3: email is not UTF-8: save the file as UTF-8
             4: line has more cells than the header: quote cells that hold the separator
             5: line has neither an address nor an external id: add one, or delete it
-            6: - - email=ok@b.com - -
+            6: - -
+               email=ok@b.com - -
             7: line is too long: look for a quotation mark that is never closed
         "#]],
     );

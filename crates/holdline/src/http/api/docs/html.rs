@@ -164,7 +164,7 @@ impl Page {
             "Errors come as application/problem+json (RFC 9457). `errors` lists every faulty field \
              with a JSON Pointer, what is wrong and how to mend it.",
         );
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             let (slug, status) = (kind.slug(), kind.status().as_u16());
             self.raw(&format!("<h3 id=\"problem-{slug}\">{status} "));
             self.words(kind.title());

@@ -4,7 +4,7 @@
 use super::content::{Wanted, compose, usual_priority};
 use super::recipient::resolve;
 use super::view::{MessageView, SentMessage, message_id};
-use super::{SendMessage, plan};
+use super::{SendMessage, plan, read};
 use crate::http::api::input::{Caller, idempotency_key, parse, read_body, sha256};
 use crate::http::api::problem::{Answer, Errors, FieldFault, Kind, Problem, ProblemBody};
 use crate::http::api::values::{parse_rfc3339, rfc3339};
@@ -15,13 +15,18 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use holdline_channels::whatsapp::wire::ids::{Direction, wamid_of};
-use holdline_core::Timestamp;
+use holdline_core::{MessageId, Timestamp};
 use holdline_engine::request::{Accepted, AnswerFacts, IdempotencyKey, NewMessage};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
 
 const PATH: &str = "/api/v1/messages";
 /// Longest life of a message.
 const LIFE_MS_MAX: u64 = 30 * 86_400_000;
+/// Longest wait for a commit, and the pause between two looks.
+const COMMIT_WAIT: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const RETRY_S: u32 = 5;
 const DATA_CLASS: &str = "personal";
 
 /// Send a message.
@@ -87,9 +92,31 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
 ) -> Answer<Json<MessageView>> {
     let id = message_id(&id)?;
-    super::read::own_message(&state, &caller, id).await?;
+    read::own_message(&state, &caller, id).await?;
     state.engine.cancel(id).await?;
-    Ok(Json(super::read::whole(&state, &caller, id).await?))
+    match timeout(COMMIT_WAIT, ended(&state, &caller, id)).await {
+        Ok(message) => Ok(Json(message?)),
+        Err(_) => Err(Problem::retry(
+            Kind::Unavailable,
+            "it cannot be stored now",
+            RETRY_S,
+        )),
+    }
+}
+
+/// The engine cancels at once and stores it in its next commit: only then is it safe to say so.
+async fn ended(
+    state: &AppState,
+    caller: &crate::http::auth::Caller,
+    id: MessageId,
+) -> Answer<MessageView> {
+    loop {
+        let message = read::whole(state, caller, id).await?;
+        if message.summary.ended_at.is_some() {
+            return Ok(message);
+        }
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// The sender that was named, or the only one that the caller may use.

@@ -55,7 +55,7 @@ fn a_whole_request_fits() {
 fn unknown_fields_and_wrong_words_are_named_with_a_proposal() {
     check_body(
         r#"{"too": {}, "txt": "hi", "priority": "high", "plan": [{"chanel": "sms",
-            "success": "arrived", "on": ["platfrom"]}], "callback_data": 5}"#,
+            "success": "reed", "on": ["platfrom"]}], "callback_data": 5}"#,
         expect![[r#"
             /to is required: add it
             /too is not known here: did you mean `to`?
@@ -63,7 +63,7 @@ fn unknown_fields_and_wrong_words_are_named_with_a_proposal() {
             /priority is not one of the known words: use one of: emergency, urgent, service, bulk
             /plan/0/channel is required: add it
             /plan/0/chanel is not known here: did you mean `channel`?
-            /plan/0/success is not one of the known words: use one of: accepted, sent, delivered, read
+            /plan/0/success is not one of the known words: did you mean `read`?
             /plan/0/on/0 is not one of the known words: did you mean `platform`?
             /callback_data is not of type string: give string"#]],
     );
