@@ -67,7 +67,6 @@ verified_name = "Holdline Sandbox"
 [[app]]
 id = "{APP_ID}"
 secret_file = "{secret(folder, APP_SECRET)}"
-verify_token_file = "{secret(folder, VERIFY_TOKEN)}"
 """
 
 

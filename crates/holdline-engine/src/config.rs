@@ -39,6 +39,8 @@ pub struct EngineConfig {
     pub wabas: BTreeMap<String, String>,
     /// Phone-number ids of each app; an app that is not named has all.
     pub app_senders: BTreeMap<String, Vec<String>>,
+    /// How long an idempotency key is remembered.
+    pub key_kept_ms: u64,
     pub hooks: HookPolicy,
 }
 

@@ -15,8 +15,6 @@ use tokio::sync::oneshot;
 
 /// Channels whose addresses are phone numbers.
 const PHONE_CHANNELS: [ChannelKind; 2] = [ChannelKind::WHATSAPP, ChannelKind::SMS];
-/// Idempotency keys are kept this long.
-const KEY_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
 /// Returns when the message is committed and synced, or not kept at all.
 pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted, Refusal> {
@@ -85,7 +83,7 @@ fn build(
         key: key.key,
         body_hash: key.body_hash,
         answer: answer.clone(),
-        expires_at: now.plus_ms(KEY_KEPT_MS),
+        expires_at: now.plus_ms(shared.config.key_kept_ms),
     });
     let expires_at = new
         .expires_at

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use holdline_core::message::Outcome;
 use holdline_core::routing::RouteIx;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -48,20 +49,29 @@ impl Worker {
     }
 
     /// Runs until the driver is gone and the last attempt has ended.
+    ///
+    /// Attempts are polled in every wait: one that was handed a connection or a lock while nobody
+    /// polls it would keep it from everybody else.
     pub async fn run(mut self) {
         let mut under_way: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+        let mut ended: VecDeque<Event> = VecDeque::new();
         let mut open = true;
-        while open || !under_way.is_empty() {
+        while open || !under_way.is_empty() || !ended.is_empty() {
+            let room = under_way.len() + ended.len() < self.slots;
             tokio::select! {
-                work = self.queue.recv(), if open && under_way.len() < self.slots => match work {
+                work = self.queue.recv(), if open && room => match work {
                     Some(work) => under_way.push(self.start(work)),
                     None => open = false,
                 },
-                Some(event) = under_way.next(), if !under_way.is_empty() => {
-                    if self.shared.mailbox.send(event).await.is_err() {
-                        return;
+                Some(event) = under_way.next(), if !under_way.is_empty() => ended.push_back(event),
+                place = self.shared.mailbox.reserve(), if !ended.is_empty() => match place {
+                    Ok(place) => {
+                        if let Some(event) = ended.pop_front() {
+                            place.send(event);
+                        }
                     }
-                }
+                    Err(_) => return,
+                },
             }
         }
     }

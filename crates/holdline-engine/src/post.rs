@@ -39,10 +39,23 @@ impl PostLoop {
     }
 
     /// Runs until the engine stops; what is under way then is posted again after the restart.
+    ///
+    /// Posts are polled in every wait: one that was handed a connection of the store while nobody
+    /// polls it would keep it from everybody else.
     pub async fn run(mut self) {
         let mut posts: FuturesUnordered<PostFuture> = FuturesUnordered::new();
-        loop {
-            let wake_at = self.start_due(&mut posts).await;
+        while !self.shared.stop.is_stopped() {
+            let shared = Arc::clone(&self.shared);
+            let mut look = std::pin::pin!(look(shared, PAGE + self.under_way.len()));
+            let (due, wake_at) = loop {
+                tokio::select! {
+                    looked = &mut look => break looked,
+                    Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {
+                        self.ended(seq, &endpoint);
+                    }
+                }
+            };
+            due.into_iter().for_each(|hook| self.start(hook, &posts));
             let clock = Arc::clone(&self.shared.clock);
             tokio::select! {
                 Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {
@@ -58,42 +71,43 @@ impl PostLoop {
         }
     }
 
+    /// Begins one post if it fits and is not under way.
+    fn start(&mut self, hook: HookRecord, posts: &FuturesUnordered<PostFuture>) {
+        let policy = &self.shared.config.hooks;
+        let count = self.by_endpoint.entry(hook.endpoint.clone()).or_default();
+        let full = self.under_way.len() >= policy.in_flight_max;
+        if full || *count >= policy.per_endpoint_max || self.under_way.contains(&hook.seq) {
+            return;
+        }
+        *count += 1;
+        self.under_way.insert(hook.seq);
+        posts.push(Box::pin(post(Arc::clone(&self.shared), hook)));
+    }
+
     fn ended(&mut self, seq: i64, endpoint: &str) {
         self.under_way.remove(&seq);
         if let Some(count) = self.by_endpoint.get_mut(endpoint) {
             *count = count.saturating_sub(1);
         }
     }
+}
 
-    /// Starts as many due posts as fit; gives when to look again.
-    async fn start_due(&mut self, posts: &mut FuturesUnordered<PostFuture>) -> Timestamp {
-        let now = self.shared.clock.now();
-        let latest = now.plus_ms(LOOK_MS_MAX);
-        let policy = &self.shared.config.hooks;
-        if self.under_way.len() >= policy.in_flight_max {
-            return latest;
+/// What is due, and when to look again.
+async fn look(shared: Arc<Shared>, limit: usize) -> (Vec<HookRecord>, Timestamp) {
+    let now = shared.clock.now();
+    let latest = now.plus_ms(LOOK_MS_MAX);
+    let due = match shared.store.hooks_due(now, limit).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(%error, "events for apps could not be read; tried again");
+            return (Vec::new(), now.plus_ms(1_000));
         }
-        let limit = PAGE + self.under_way.len();
-        let due = match self.shared.store.hooks_due(now, limit).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::error!(%error, "events for apps could not be read; tried again");
-                return now.plus_ms(1_000);
-            }
-        };
-        for hook in due {
-            let count = self.by_endpoint.entry(hook.endpoint.clone()).or_default();
-            let full = self.under_way.len() >= policy.in_flight_max;
-            if full || *count >= policy.per_endpoint_max || self.under_way.contains(&hook.seq) {
-                continue;
-            }
-            *count += 1;
-            self.under_way.insert(hook.seq);
-            posts.push(Box::pin(post(Arc::clone(&self.shared), hook)));
-        }
-        let next = self.shared.store.hooks_next_due().await.ok().flatten();
-        next.filter(|at| *at > now).unwrap_or(latest).min(latest)
-    }
+    };
+    let next = shared.store.hooks_next_due().await.ok().flatten();
+    (
+        due,
+        next.filter(|at| *at > now).unwrap_or(latest).min(latest),
+    )
 }
 
 type PostFuture = std::pin::Pin<Box<dyn Future<Output = (i64, String)> + Send>>;

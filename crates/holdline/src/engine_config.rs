@@ -1,6 +1,6 @@
 //! From the configuration to the numbers the engine runs by. Decides nothing itself.
 
-use crate::config::Config;
+use crate::config::{App, Config};
 use holdline_core::ChannelKind;
 use holdline_core::health::RuleConfig;
 use holdline_core::message::Priority;
@@ -8,6 +8,7 @@ use holdline_core::routing::{GateConfig, Policy};
 use holdline_engine::EngineConfig;
 use holdline_engine::config::{HookPolicy, RouteConfig};
 
+const DAY_MS: u64 = 86_400_000;
 /// The sender name of a channel that has only one identity.
 pub(crate) const ONLY_SENDER: &str = "default";
 
@@ -33,9 +34,17 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
             .iter()
             .map(|sender| (sender.phone_number_id.clone(), sender.waba_id.clone()))
             .collect(),
-        app_senders: config.apps.iter().map(|app| (app.id.clone(), app.senders.clone())).collect(),
+        app_senders: config.apps.iter().map(|app| (app.id.clone(), senders_of(config, app))).collect(),
+        key_kept_ms: u64::from(config.retention.idempotency_days) * DAY_MS,
         hooks: HookPolicy::default(),
     }
+}
+
+/// The senders an app may use: those it names, and those of the WABAs it names; empty = all.
+fn senders_of(config: &Config, app: &App) -> Vec<String> {
+    let of_waba = config.whatsapp_senders.iter().filter(|s| app.waba_ids.contains(&s.waba_id));
+    let named = app.senders.iter().cloned();
+    named.chain(of_waba.map(|sender| sender.phone_number_id.clone())).collect()
 }
 
 /// How SMS is sent from: a number, a name or a messaging service.

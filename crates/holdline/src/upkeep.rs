@@ -44,7 +44,12 @@ pub(crate) async fn register_apps(state: &AppState) -> Result<(), StoreError> {
         .collect();
     let keep: BTreeSet<String> = wanted.iter().map(|endpoint| endpoint.id.clone()).collect();
     let known = state.engine.store().endpoints().await?;
-    let gone = known.into_iter().filter(|e| e.id.starts_with(CONFIGURED) && !keep.contains(&e.id));
+    let replaced: BTreeSet<String> =
+        wanted.iter().map(|endpoint| format!("cloud-{}-app", endpoint.app)).collect();
+    let gone = known.into_iter().filter(|endpoint| {
+        let configured = endpoint.id.starts_with(CONFIGURED) && !keep.contains(&endpoint.id);
+        configured || replaced.contains(&endpoint.id)
+    });
     let mut ops: Vec<Op> = gone.map(|endpoint| Op::EndpointDelete(endpoint.id)).collect();
     ops.extend(wanted.into_iter().map(Op::Endpoint));
     let stored = state.engine.store().clone();

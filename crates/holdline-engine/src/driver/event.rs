@@ -3,13 +3,11 @@
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{Accept, Op};
 use crate::ports::records::ReceiptRecord;
-use crate::request::Refusal;
 use holdline_core::message::{Outcome, Receipt};
 use holdline_core::routing::RouteIx;
 use holdline_core::{AttemptKey, ChannelKind, MessageId};
-use tokio::sync::oneshot;
 
-use super::turn::AcceptAnswer;
+use super::turn::{AcceptAnswer, Reply};
 
 /// Everything that can happen to the driver.
 pub(crate) enum Event {
@@ -22,11 +20,11 @@ pub(crate) enum Event {
     },
     Cancel {
         id: MessageId,
-        reply: oneshot::Sender<Result<(), Refusal>>,
+        reply: Reply,
     },
     RetryNow {
         id: MessageId,
-        reply: oneshot::Sender<Result<(), Refusal>>,
+        reply: Reply,
     },
     Probed {
         route: RouteIx,

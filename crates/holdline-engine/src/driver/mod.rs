@@ -144,20 +144,14 @@ impl Driver {
                 self.step(id, turn, Extra::default(), |machine, c| {
                     machine.handle_cancel(c)
                 });
-                let _ = reply.send(if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                });
+                let answer = if known { Ok(()) } else { Err(Refusal::AlreadyEnded) };
+                turn.replies.push((reply, answer));
             }
             Event::RetryNow { id, reply } => {
                 let known = self.book.get(id).is_some();
                 self.book.nudge(id, turn.now, &mut self.routes);
-                let _ = reply.send(if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                });
+                let answer = if known { Ok(()) } else { Err(Refusal::AlreadyEnded) };
+                turn.replies.push((reply, answer));
             }
             Event::Probed { route, outcome } => {
                 self.routes.get_mut(route).probing = false;

@@ -3,7 +3,7 @@
 
 use super::Driver;
 use super::event::{Event, OutcomeEvent, Work};
-use super::turn::{Pending, Planned, Turn, refusal_of};
+use super::turn::{Pending, Planned, Reply, Turn, refusal_of};
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{AttemptEnd, GroupResult, Groups};
 use crate::ports::records::MessageRecord;
@@ -21,7 +21,7 @@ const RETRY_LAST_MS: u64 = 2_000;
 impl Driver {
     pub(super) async fn finish(&mut self, mut turn: Turn) {
         if turn.groups.is_empty() {
-            return;
+            return give(turn.replies);
         }
         let groups: Groups = std::mem::take(&mut turn.groups).into();
         match self.shared.store.commit(Arc::clone(&groups)).await {
@@ -33,6 +33,7 @@ impl Driver {
                 }
             }
         }
+        give(turn.replies);
         if turn.hooks {
             self.shared.hooks_wake.notify_one();
         }
@@ -208,6 +209,12 @@ impl Driver {
         if !turn.groups.is_empty() {
             self.save_stubbornly(turn.groups.into()).await;
         }
+    }
+}
+
+fn give(replies: Vec<(Reply, Result<(), Refusal>)>) {
+    for (reply, answer) in replies {
+        let _ = reply.send(answer);
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::sync::oneshot;
 
 pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
 
+pub(crate) type Reply = oneshot::Sender<Result<(), Refusal>>;
+
 /// An accepted message whose caller waits for the commit.
 pub(crate) struct Pending {
     pub(crate) id: MessageId,
@@ -30,6 +32,8 @@ pub(crate) struct Turn {
     pub(crate) now: Timestamp,
     pub(crate) groups: Vec<Group>,
     pub(crate) pending: Vec<Pending>,
+    /// Answers that are given once everything is saved.
+    pub(crate) replies: Vec<(Reply, Result<(), Refusal>)>,
     pub(crate) sends: Vec<Planned>,
     /// Events for apps were queued.
     pub(crate) hooks: bool,
@@ -42,6 +46,7 @@ impl Turn {
             now,
             groups: Vec::new(),
             pending: Vec::new(),
+            replies: Vec::new(),
             sends: Vec::new(),
             hooks: false,
             by_message: HashMap::new(),

@@ -15,6 +15,11 @@ impl Tables {
                 ..record.clone()
             },
         );
+        if record.name.is_some() {
+            self.contacts.change(&record.id, |known| {
+                known.name = known.name.take().or_else(|| record.name.clone());
+            });
+        }
         for address in &record.addresses {
             let place = place_of(address);
             if !self.owners.has(&place) {

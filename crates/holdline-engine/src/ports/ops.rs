@@ -21,7 +21,8 @@ pub enum Op {
     Accept(Box<Accept>),
     /// A delivery moved: its new state and what goes with it.
     Advance(Box<Advance>),
-    /// Inserts the person and those addresses that nobody has yet; existing ones stay.
+    /// Inserts the person and those addresses that nobody has yet; existing ones stay, and a name
+    /// is taken where none was known.
     ContactSeen(Box<ContactRecord>),
     /// Replaces name, external id and all addresses. Conflicts when somebody else has one of them.
     ContactSave(Box<ContactRecord>),

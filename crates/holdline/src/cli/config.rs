@@ -1,7 +1,7 @@
 //! `config check|show|reference` and `completions`: all that needs neither server nor store.
 
 use super::{Cli, Context, Exit};
-use crate::config::{Config, Fault, reference};
+use crate::config::{Config, Fault, reference, reference_json};
 use clap::{Args, CommandFactory as _, Subcommand};
 use serde_json::{Value, json};
 
@@ -26,6 +26,10 @@ pub(crate) fn run(command: ConfigCommand, context: &Context) -> anyhow::Result<E
     match command {
         ConfigCommand::Check => Ok(check(context)),
         ConfigCommand::Show => show(context),
+        ConfigCommand::Reference if context.out.json => {
+            context.out.value(&reference_json());
+            Ok(Exit::Done)
+        }
         ConfigCommand::Reference => {
             context.out.text(&reference());
             Ok(Exit::Done)
@@ -36,7 +40,12 @@ pub(crate) fn run(command: ConfigCommand, context: &Context) -> anyhow::Result<E
 pub(crate) fn completions(args: CompletionsArgs, context: &Context) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "holdline", &mut script);
-    context.out.text(&String::from_utf8(script)?);
+    let script = String::from_utf8(script)?;
+    if context.out.json {
+        context.out.value(&json!({"shell": args.shell.to_string(), "script": script}));
+    } else {
+        context.out.text(&script);
+    }
     Ok(Exit::Done)
 }
 

@@ -3,6 +3,7 @@
 
 mod config;
 mod output;
+mod providers;
 mod remote;
 mod serve;
 mod status;

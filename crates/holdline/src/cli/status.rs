@@ -1,8 +1,8 @@
 //! `routes`: the health of each route, by the API. `doctor`: what can be checked of an installation
-//! from here; it changes nothing.
+//! from here and by asking its providers; it changes nothing.
 
 use super::output::{Tone, table};
-use super::{Context, Exit, Remote};
+use super::{Context, Exit, Remote, providers};
 use crate::config::Config;
 use crate::tls::TlsReloader;
 use clap::Args;
@@ -75,9 +75,13 @@ pub(crate) async fn routes(args: RoutesArgs, context: &Context) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-pub(crate) async fn doctor(_: DoctorArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(crate) async fn doctor(args: DoctorArgs, context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
-    Ok(print_findings(context, &local_findings(&config)))
+    let mut findings = local_findings(&config);
+    if !args.offline {
+        findings.extend(providers::findings(&config).await);
+    }
+    Ok(print_findings(context, &findings))
 }
 
 /// Exit 1 when something is bad; what is doubtful does not fail.

@@ -62,7 +62,7 @@ pub(crate) async fn run(command: TokenCommand, context: &Context) -> anyhow::Res
     match command {
         TokenCommand::Create(args) => create(&*store, args, context).await,
         TokenCommand::List => list(&*store, context).await,
-        TokenCommand::Revoke(args) => revoke(&*store, &args.id).await,
+        TokenCommand::Revoke(args) => revoke(&*store, &args.id, context).await,
     }
 }
 
@@ -91,12 +91,16 @@ async fn list(store: &dyn Store, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn revoke(store: &dyn Store, id: &str) -> anyhow::Result<Exit> {
+async fn revoke(store: &dyn Store, id: &str, context: &Context) -> anyhow::Result<Exit> {
     let known = store.tokens().await?.into_iter().any(|token| token.id == id);
     anyhow::ensure!(known, "there is no token {id}; `holdline token list` shows them");
     let at = SystemClock.now();
     write(store, Op::TokenRevoke { id: id.to_owned(), at }).await?;
-    eprintln!("token {id} is revoked");
+    if context.out.json {
+        context.out.value(&json!({"id": id, "revoked_at": rfc3339(at)}));
+    } else {
+        eprintln!("token {id} is revoked");
+    }
     Ok(Exit::Done)
 }
 

@@ -15,7 +15,7 @@ mod sections;
 mod tests;
 
 pub(crate) use fault::{Fault, Faults, Origin};
-pub(crate) use print::{Effective, reference};
+pub(crate) use print::{Effective, reference, reference_json};
 pub(crate) use sections::{
     App, Email, EmailTls, Failover, Health, Http, Limits, Log, LogFormat, Net, Retention, Sms,
     Storage, Whatsapp, WhatsappSender,

@@ -28,6 +28,28 @@ pub(crate) fn reference() -> String {
     out
 }
 
+/// The same for programs: one object for each key.
+pub(crate) fn reference_json() -> serde_json::Value {
+    let keys = SECTIONS.iter().flat_map(|section| {
+        section.keys.iter().map(|key| {
+            let bounds = key.bounds.map(|(least, most)| [least, most]);
+            json!({
+                "section": section.path,
+                "repeated": section.many,
+                "key": key.name,
+                "variable": section.env_name(section.many.then_some(0), key.name),
+                "secret": key.secret(),
+                "required": !key.optional && key.default.is_none(),
+                "want": key.want,
+                "default": key.default,
+                "bounds": bounds,
+                "about": key.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
+            })
+        })
+    });
+    keys.collect()
+}
+
 /// Every value in force, and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Effective(Vec<Shown>);

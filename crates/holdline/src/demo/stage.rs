@@ -142,14 +142,13 @@ fn sandbox_config() -> SandboxConfig {
     SandboxConfig { whatsapp, webhooks: WebhookConfig::default(), ..SandboxConfig::default() }
 }
 
-fn secrets() -> [(&'static str, &'static str); 6] {
+fn secrets() -> [(&'static str, &'static str); 5] {
     [
         ("HOLDLINE_WHATSAPP_APP_SECRET", APP_SECRET),
         ("HOLDLINE_WHATSAPP_VERIFY_TOKEN", "verify-token"),
         ("HOLDLINE_WHATSAPP_ACCESS_TOKEN", "sandbox-token"),
         ("HOLDLINE_SMS_AUTH_TOKEN", "sandbox-auth-token"),
         ("HOLDLINE_APP_0_SECRET", APP_SECRET),
-        ("HOLDLINE_APP_0_VERIFY_TOKEN", "demo-verify"),
     ]
 }
 

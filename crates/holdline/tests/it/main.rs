@@ -5,10 +5,18 @@ mod api;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod front_door;
+#[cfg(test)]
+mod keywords;
+#[cfg(test)]
+mod mail;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod stack;
+#[cfg(test)]
+mod tls;

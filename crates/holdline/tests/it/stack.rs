@@ -331,7 +331,6 @@ fn environment(options: &Options) -> Vec<(String, String)> {
         ("HOLDLINE_WHATSAPP_ACCESS_TOKEN", "sandbox-token"),
         ("HOLDLINE_SMS_AUTH_TOKEN", "sandbox-auth-token"),
         ("HOLDLINE_APP_0_SECRET", APP_SECRET),
-        ("HOLDLINE_APP_0_VERIFY_TOKEN", VERIFY_TOKEN),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();

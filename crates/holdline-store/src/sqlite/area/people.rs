@@ -14,6 +14,10 @@ pub(super) fn see(c: &Connection, record: &ContactRecord) -> Result<()> {
     let sql = "INSERT OR IGNORE INTO contact (id, name, external_id, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5)";
     insert(c, sql, record)?;
+    if let Some(name) = &record.name {
+        let sql = "UPDATE contact SET name = ?2 WHERE id = ?1 AND name IS NULL";
+        run(c, sql, params![record.id.bytes(), name.expose()])?;
+    }
     record
         .addresses
         .iter()

@@ -14,8 +14,6 @@ section! {
         id: String;
         /// Secret of the app: signs the webhooks we send to it.
         secret: Option<Secret>;
-        /// Word that we repeat when we set up its webhook.
-        verify_token: Option<Secret>;
         /// Where its webhooks go. Unset: where the app itself subscribes.
         callback_url: Option<Url>;
         /// WhatsApp Business accounts whose events it gets. Empty: all.

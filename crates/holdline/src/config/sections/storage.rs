@@ -11,8 +11,6 @@ section! {
         url: String = "sqlite:holdline-data/holdline.db";
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
-        /// Most bytes of media kept at a time; beyond it uploads are refused.
-        media_bytes_max: u64 = 10_737_418_240, 1_048_576 to 1_099_511_627_776;
     }
 }
 

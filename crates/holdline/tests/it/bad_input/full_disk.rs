@@ -2,7 +2,7 @@
 //! nothing that was accepted is lost.
 
 use super::{check_error, list, read};
-use crate::scenarios::{quick, until_ended};
+use crate::scenarios::until_ended;
 use crate::stack::Stack;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ fn message(number: u32) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
-    let mut stack = Stack::start_with(quick()).await;
+    let mut stack = Stack::start().await;
     stack.kill();
     stack.serve_limited(FILE_KIB_MAX).await;
     let mut accepted = Vec::new();
