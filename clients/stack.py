@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import queue
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,31 +21,29 @@ import httpx
 
 import certificates
 
-ROOT = Path(__file__).resolve().parent.parent
-HOLDLINE = Path(os.environ.get("HOLDLINE_BIN", ROOT / "target/debug/holdline"))
+HOLDLINE = Path(os.environ.get("HOLDLINE_BIN", "target/debug/holdline")).resolve()
 START_S_MAX = 60
 STOP_S_MAX = 15
 LINES_MAX = 1000
 
-# The identities the sandbox has from the start.
-APP_ID, APP_SECRET, VERIFY_TOKEN = "670843887433847", "app-secret", "verify-token"
-PHONE_ID, WABA_ID, DISPLAY_NUMBER = "106540352242922", "102290129340398", "15550783881"
-PROVIDER_TOKEN = "sandbox-token"
+# What the sandbox has from the start and does not say.
+APP_ID, DISPLAY_NUMBER = "670843887433847", "15550783881"
 
+PROVIDERS = ["whatsapp", "sms", "smtp", "control"]
+SANDBOX = ["--json", "sandbox", *(f"--{name}-listen=127.0.0.1:0" for name in PROVIDERS)]
 TLS_HOSTS = ["holdline.test", "graph.facebook.com"]
-HOOK_PATH = "/hooks/whatsapp"
 
 
-def config(whatsapp_url: str, http_port: int, tls_port: int, folder: Path) -> str:
+def config(sandbox: dict, folder: Path) -> str:
+    """An installation with quick timers, on free ports, in front of the sandbox."""
     return f"""
 [storage]
 url = "sqlite:{folder}/holdline.db"
 media_dir = "{folder}/media"
 
 [http]
-listen = "127.0.0.1:{http_port}"
-public_url = "http://127.0.0.1:{http_port}"
-tls_listen = "127.0.0.1:{tls_port}"
+listen = "127.0.0.1:0"
+tls_listen = "127.0.0.1:0"
 tls_certificate = "{folder}/server.pem"
 tls_key = "{folder}/server.key"
 
@@ -53,20 +51,36 @@ tls_key = "{folder}/server.key"
 allow_private_networks = true
 
 [whatsapp]
-base_url = "{whatsapp_url}"
-app_secret_file = "{secret(folder, APP_SECRET)}"
-verify_token_file = "{secret(folder, VERIFY_TOKEN)}"
-access_token_file = "{secret(folder, PROVIDER_TOKEN)}"
+base_url = "{sandbox["whatsapp"]}"
+app_secret_file = "{secret(folder, sandbox["app_secret"])}"
+verify_token_file = "{secret(folder, sandbox["verify_token"])}"
+access_token_file = "{secret(folder, sandbox["access_token"])}"
 
 [[whatsapp.sender]]
-phone_number_id = "{PHONE_ID}"
-waba_id = "{WABA_ID}"
+phone_number_id = "{sandbox["phone_number_id"]}"
+waba_id = "{sandbox["waba_id"]}"
 display_phone_number = "{DISPLAY_NUMBER}"
 verified_name = "Holdline Sandbox"
 
+[sms]
+enabled = true
+base_url = "{sandbox["sms"]}"
+account_sid = "{sandbox["sms_account_sid"]}"
+auth_token_file = "{secret(folder, sandbox["sms_auth_token"])}"
+from = "{sandbox["sms_from"]}"
+
+[failover]
+retry_base_ms = 50
+retry_max_ms = 1000
+
+[health]
+window_ms = 3000
+trickle_interval_ms = 200
+ramp_double_ms = 200
+
 [[app]]
 id = "{APP_ID}"
-secret_file = "{secret(folder, APP_SECRET)}"
+secret_file = "{secret(folder, sandbox["app_secret"])}"
 """
 
 
@@ -91,6 +105,7 @@ class Process:
             stderr=log.open("w"),
             text=True,
             cwd=log.parent,
+            env=plain_environment(),
         )
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -141,77 +156,78 @@ class Process:
                 self._lines.put_nowait(line)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def plain_environment() -> dict[str, str]:
+    """Our environment without settings of Holdline that somebody made for another purpose."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HOLDLINE_")}
 
 
-def subscribe(whatsapp_url: str, holdline_url: str) -> None:
-    """Tells the virtual WhatsApp where Holdline takes webhooks, as an operator does at Meta."""
+def subscribe(sandbox: dict, holdline_url: str) -> None:
+    """Tells the virtual providers where Holdline takes webhooks, as an operator does."""
     grant = httpx.get(
-        f"{whatsapp_url}/oauth/access_token",
+        f"{sandbox['whatsapp']}/oauth/access_token",
         params={
             "grant_type": "client_credentials",
             "client_id": APP_ID,
-            "client_secret": APP_SECRET,
+            "client_secret": sandbox["app_secret"],
         },
     ).raise_for_status()
     httpx.post(
-        f"{whatsapp_url}/{APP_ID}/subscriptions",
+        f"{sandbox['whatsapp']}/{APP_ID}/subscriptions",
         data={
             "object": "whatsapp_business_account",
-            "callback_url": f"{holdline_url}{HOOK_PATH}",
-            "verify_token": VERIFY_TOKEN,
+            "callback_url": f"{holdline_url}/hooks/whatsapp",
+            "verify_token": sandbox["verify_token"],
             "fields": "messages,message_template_status_update",
             "access_token": grant.json()["access_token"],
         },
         timeout=30,
     ).raise_for_status()
+    httpx.post(
+        f"{sandbox['control']}/control/targets",
+        json={"sms_inbound_url": f"{holdline_url}/hooks/sms"},
+    ).raise_for_status()
 
 
 def make_token(config_path: Path) -> str:
+    command = [str(HOLDLINE), "--config", str(config_path), "token", "create"]
     made = subprocess.run(
-        [str(HOLDLINE), "--config", str(config_path), "--json", "token", "create", "clients"],
+        [*command, "--name", "clients", "--app", APP_ID],
         capture_output=True,
         text=True,
         timeout=START_S_MAX,
+        env=plain_environment(),
     )
     if made.returncode != 0:
         raise SystemExit(f"holdline token create failed\n{made.stderr}")
-    return json.loads(made.stdout)["token"]
+    return made.stdout.strip()
 
 
-def start(folder: Path, started: list[Process]) -> dict[str, str]:
-    """Starts both, appends them to `started`, and gives the environment of the suites."""
+def start(folder: Path, started: contextlib.ExitStack) -> tuple[list[Process], dict[str, str]]:
+    """Starts both, to be stopped with `started`; gives them and the environment of the suites."""
     certificates.make(folder, TLS_HOSTS)
-    http_port, tls_port = free_port(), free_port()
-    url = f"http://127.0.0.1:{http_port}"
-
-    sandbox = Process("holdline sandbox", ["sandbox", "--json"], folder / "sandbox.log")
-    started.append(sandbox)
-    addresses = sandbox.first_json()
+    sandbox = Process("holdline sandbox", SANDBOX, folder / "sandbox.log")
+    started.callback(sandbox.stop)
+    given = sandbox.first_json()
     config_path = folder / "holdline.toml"
-    config_path.write_text(config(addresses["whatsapp"], http_port, tls_port, folder))
-
-    serve = Process(
-        "holdline serve", ["--config", str(config_path), "serve"], folder / "serve.log"
-    )
-    started.append(serve)
-    serve.wait_ready(f"{url}/readyz")
-    subscribe(addresses["whatsapp"], url)
-    return {
-        "HOLDLINE_URL": url,
+    config_path.write_text(config(given, folder))
+    arguments = ["--config", str(config_path), "--json", "serve"]
+    serve = Process("holdline serve", arguments, folder / "serve.log")
+    started.callback(serve.stop)
+    listening = serve.first_json()
+    serve.wait_ready(f"{listening['url']}/readyz")
+    subscribe(given, listening["url"])
+    return [sandbox, serve], {
+        "HOLDLINE_URL": listening["url"],
         "HOLDLINE_TOKEN": make_token(config_path),
-        "HOLDLINE_TLS_PORT": str(tls_port),
+        "HOLDLINE_TLS_PORT": listening["tls_url"].rsplit(":", 1)[1],
         "HOLDLINE_TLS_HOSTS": ",".join(TLS_HOSTS),
         "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem"),
-        "CONTROL_URL": addresses["control"],
-        "PHONE_ID": PHONE_ID,
-        "WABA_ID": WABA_ID,
+        "CONTROL_URL": given["control"],
+        "PHONE_ID": given["phone_number_id"],
+        "WABA_ID": given["waba_id"],
         "APP_ID": APP_ID,
-        "APP_SECRET": APP_SECRET,
-        "VERIFY_TOKEN": VERIFY_TOKEN,
+        "APP_SECRET": given["app_secret"],
+        "VERIFY_TOKEN": given["verify_token"],
     }
 
 
@@ -220,17 +236,17 @@ def main(command: list[str]) -> int:
         raise SystemExit(__doc__)
     if not HOLDLINE.exists():
         raise SystemExit(f"{HOLDLINE} is missing: run `cargo build --package holdline` first")
-    started: list[Process] = []
-    with tempfile.TemporaryDirectory(prefix="holdline-clients-") as folder:
-        try:
-            addresses = start(Path(folder), started)
-            code = subprocess.run(command, env=os.environ | addresses).returncode
-            if code != 0:
-                for process in started:
-                    print(process.complaint("said, at the end:"), file=sys.stderr)
-        finally:
-            for process in reversed(started):
-                process.stop()
+    # A polite kill, too, must leave nothing running behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with (
+        tempfile.TemporaryDirectory(prefix="holdline-clients-") as folder,
+        contextlib.ExitStack() as started,
+    ):
+        processes, addresses = start(Path(folder), started)
+        code = subprocess.run(command, env=os.environ | addresses).returncode
+        if code != 0:
+            for process in processes:
+                print(process.complaint("said, at the end:"), file=sys.stderr)
     return code
 
 

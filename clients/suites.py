@@ -39,6 +39,10 @@ def python_suite() -> tuple[int, int]:
 THREAD_FAULTS = "error::pytest.PytestUnhandledThreadExceptionWarning"
 
 
+# What the SDK says about each request that its receiver gets.
+NODE_NOISE = re.compile(r"^# \[ \d+ \].*\n", re.MULTILINE)
+
+
 def node_suite() -> tuple[int, int]:
     arguments = ["--test-reporter=tap", "--test", "test_sdk.mjs"]
     environment = {
@@ -46,7 +50,7 @@ def node_suite() -> tuple[int, int]:
         # The runner starts each file in a process of its own: options reach it by this variable.
         "NODE_OPTIONS": "--require=./preload.cjs",
     }
-    output = run("Node SDK", ["node", *arguments], CLIENTS / "node", environment)
+    output = run("Node SDK", ["node", *arguments], CLIENTS / "node", environment, NODE_NOISE)
     counts = dict(re.findall(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", output, re.MULTILINE))
     if "pass" not in counts:
         return (0, 1)
@@ -58,8 +62,14 @@ def judged(passed: int, failed: int) -> tuple[int, int]:
     return (passed, failed if passed >= PASSED_MIN else failed + 1)
 
 
-def run(name: str, command: list[str], folder: Path, environment: dict | None = None) -> str:
-    """Runs a suite, shows and returns what it prints."""
+def run(
+    name: str,
+    command: list[str],
+    folder: Path,
+    environment: dict | None = None,
+    noise: re.Pattern | None = None,
+) -> str:
+    """Runs a suite, shows and returns what it prints, all but the noise."""
     print(f"==> {name}", flush=True)
     child = subprocess.run(
         command,
@@ -70,8 +80,9 @@ def run(name: str, command: list[str], folder: Path, environment: dict | None = 
         text=True,
         timeout=SUITE_S_MAX,
     )
-    print(child.stdout, flush=True)
-    return child.stdout
+    output = noise.sub("", child.stdout) if noise else child.stdout
+    print(output, flush=True)
+    return output
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 #!/bin/bash
-# Installs what the tests need (Debian, Python and npm packages) and passes all tests. Can be run
+# Installs what the tests need (Debian, Python and npm packages) and runs all tests. Can be run
 # again at any time: what is there is not installed twice. Needs Rust, and root or sudo when a
 # Debian package is missing.
 #
-#   scripts/test.sh             everything
+#   scripts/test.sh             everything; the last line is `N passed, N failed`
 #   scripts/test.sh --install   only install
+#
+# Exit code: 0 all passed, 1 something failed or was skipped, 2 wrong usage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-environment=target/test-env
+target=${CARGO_TARGET_DIR:-target}
+environment=$target/test-env
 venv=$environment/venv
 
 fail() {
@@ -34,7 +37,6 @@ have_python() {
 missing_packages() {
     have cc || echo "gcc libc6-dev"
     have git || echo "git"
-    have make || echo "make"
     have_python || echo "python3 python3-venv"
     have node || echo "nodejs"
     have npm || echo "npm"
@@ -96,6 +98,51 @@ node_is_new_enough() {
     node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)'
 }
 
+# Runs a suite and keeps what it prints, for the count at the end.
+suite() {
+    local name=$1 status=0
+    shift
+    step "$name"
+    "$@" 2>&1 | tee "$(log_of "$name")" || status=$?
+    [ "$status" = 0 ] || echo "scripts/test.sh: $name ended with code $status" >&2
+    printf '%s\n' "$status" >>"$(log_of "$name")"
+}
+
+log_of() {
+    echo "$environment/${1// /-}.log"
+}
+
+# "PASSED FAILED" of a suite, from the lines by which cargo test, cargo nextest and the client
+# suites end. What was ignored or skipped proves nothing and counts as failed, as does a suite that
+# ran nothing or ended badly for another reason.
+count() {
+    awk '
+        /^test result: |^ *Summary \[|^[0-9]+ passed, [0-9]+ failed$/ {
+            for (i = 2; i <= NF; i++) {
+                if ($i ~ /^passed/) passed += $(i - 1)
+                if ($i ~ /^(failed|ignored|skipped|timed)/) failed += $(i - 1)
+            }
+        }
+        { status = $0 }
+        END {
+            if (!failed && (status != 0 || !passed)) failed = 1
+            print passed + 0, failed + 0
+        }' "$(log_of "$1")"
+}
+
+# The demo judges itself: it ends with 0 only if nothing was lost or doubled.
+demo() {
+    "$target/debug/holdline" --json demo --duration 15 && echo "1 passed, 0 failed"
+}
+
+case "${1:-}" in
+    "" | --install) ;;
+    *)
+        echo "scripts/test.sh: unknown argument $1; the only one is --install" >&2
+        exit 2
+        ;;
+esac
+
 step "Debian packages"
 install_debian
 have cargo || fail "Rust is missing; install it with rustup, then run this again"
@@ -113,9 +160,21 @@ once_for clients/node/package-lock.json package-lock.json install_node
 
 [ "${1:-}" = --install ] && exit 0
 
-step "cargo xtask ci"
-cargo xtask ci
+suites=("cargo xtask ci" "demo" "client libraries")
+suite "cargo xtask ci" cargo xtask ci
 
-step "client libraries"
-cargo build --locked --package holdline
-clients/run.sh
+# The binary as the tests have built it: a build of its package alone would differ in features.
+step "binary"
+cargo test --workspace --locked --no-run --quiet || fail "the tests do not compile"
+suite "demo" demo
+suite "client libraries" clients/run.sh
+
+step "result"
+passed=0 failed=0
+for name in "${suites[@]}"; do
+    read -r suite_passed suite_failed < <(count "$name")
+    printf '%-18s %5d passed, %d failed\n' "$name" "$suite_passed" "$suite_failed"
+    passed=$((passed + suite_passed)) failed=$((failed + suite_failed))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -47,14 +47,14 @@ export class Person {
     return (await answer.json()).received;
   }
 
-  /** What reached the person: exactly one message, as the provider was sent it. */
+  /** What reached the person: exactly one message; `raw` is what the provider was sent. */
   async only() {
     const received = await waitFor(`a message at ${this.address}`, async () => {
       const now = await this.received();
       return now.length > 0 && now;
     });
     if (received.length !== 1) throw new Error(`${received.length} messages instead of one`);
-    return received[0].raw;
+    return received[0];
   }
 
   async write(text) {
@@ -87,4 +87,34 @@ export async function register(callbackUrl) {
     }),
   });
   if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
+}
+
+/** Runs `during` while WhatsApp answers everything with a server error; then goes the way back to
+ *  its end with messages to people of its own, so that the next test finds WhatsApp in use. */
+export async function withWhatsappBroken(during) {
+  const outages = `${controlUrl}/control/outages`;
+  const order = JSON.stringify({ profile: 'server_errors' });
+  const started = await fetch(outages, { method: 'POST', body: order });
+  if (started.status !== 201) throw new Error(`${started.status} ${await started.text()}`);
+  try {
+    await during();
+  } finally {
+    const ended = await fetch(outages, { method: 'DELETE' });
+    if (!ended.ok) throw new Error(`${ended.status} ${await ended.text()}`);
+  }
+  await waitFor('WhatsApp in use again', testedUntilUp);
+}
+
+/** True when the route is up; else one more message has been sent and has arrived. */
+async function testedUntilUp() {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const routes = await (await fetch(`${url}/api/v1/routes`, { headers })).json();
+  if (routes.data.some((r) => r.channel === 'whatsapp' && r.health === 'up')) return true;
+  const person = new Person();
+  const message = { messaging_product: 'whatsapp', to: person.address, type: 'text' };
+  const body = JSON.stringify({ ...message, text: { body: 'Are you there?' } });
+  const sent = await fetch(`${url}/v23.0/${phoneId}/messages`, { method: 'POST', headers, body });
+  if (!sent.ok) throw new Error(`${sent.status} ${await sent.text()}`);
+  await person.only();
+  return false;
 }

@@ -71,14 +71,31 @@ function values() {
   return events.map((event) => event.entry[0].changes[0].value);
 }
 
+function delivered(id) {
+  const isIt = (status) => status.id === id && status.status === 'delivered';
+  return stand.waitFor(`the delivered status of ${id}`, () =>
+    values().flatMap((value) => value.statuses ?? []).find(isIt),
+  );
+}
+
 test('a text is delivered and its status reaches the receiver', async () => {
   const person = new stand.Person();
   const id = await idOf(sdk.messages.text({ body: 'Grüße 👋' }, Number(person.address)));
-  assert.equal((await person.only()).text.body, 'Grüße 👋');
-  const delivered = await stand.waitFor('the delivered status', () =>
-    values().find((v) => v.statuses?.[0].id === id && v.statuses[0].status === 'delivered'),
-  );
-  assert.equal(delivered.statuses[0].recipient_id, person.address);
+  assert.equal((await person.only()).raw.text.body, 'Grüße 👋');
+  assert.equal((await delivered(id)).recipient_id, person.address);
+});
+
+test('with WhatsApp broken a text arrives by SMS and counts as delivered', async () => {
+  const person = new stand.Person();
+  await stand.withWhatsappBroken(async () => {
+    const sending = sdk.messages.text({ body: 'Your parcel is here' }, Number(person.address));
+    const id = await idOf(sending);
+    const received = await person.only();
+    assert.equal(received.channel, 'sms');
+    assert.match(received.text, /Your parcel is here/);
+    assert.equal((await delivered(id)).recipient_id, person.address);
+  });
+  assert.equal((await person.received()).length, 1, 'it came once more');
 });
 
 test('an inbound text reaches the receiver and is marked read', async () => {
@@ -96,14 +113,14 @@ test('a template is delivered', async () => {
   const person = new stand.Person();
   const template = { name: 'hello_world', language: { policy: 'deterministic', code: 'en_US' } };
   await idOf(sdk.messages.template(template, Number(person.address)));
-  assert.equal((await person.only()).template.name, 'hello_world');
+  assert.equal((await person.only()).raw.template.name, 'hello_world');
 });
 
 test('an image by link is delivered', async () => {
   const person = new stand.Person();
   const image = { link: 'https://shop.example/picture.png', caption: 'Look' };
   await idOf(sdk.messages.image(image, Number(person.address)));
-  assert.equal((await person.only()).image.link, image.link);
+  assert.equal((await person.only()).raw.image.link, image.link);
 });
 
 test('buttons are delivered', async () => {
@@ -114,7 +131,7 @@ test('buttons are delivered', async () => {
     action: { buttons: [{ type: 'reply', reply: { id: 'yes', title: 'Yes' } }] },
   };
   await idOf(sdk.messages.interactive(interactive, Number(person.address)));
-  assert.equal((await person.only()).interactive.action.buttons[0].reply.title, 'Yes');
+  assert.equal((await person.only()).raw.interactive.action.buttons[0].reply.title, 'Yes');
 });
 
 test('an upload is sent by id', async () => {
@@ -132,7 +149,7 @@ test('an upload is sent by id', async () => {
   assert.equal(upload.status, 200);
   const { id } = await upload.json();
   await idOf(sdk.messages.document({ id, filename: 'note.txt' }, Number(person.address)));
-  assert.equal((await person.only()).document.filename, 'note.txt');
+  assert.equal((await person.only()).raw.document.filename, 'note.txt');
 });
 
 test('a wrong token is refused in the shape the SDK reads', async () => {
@@ -150,7 +167,7 @@ test('the name graph.facebook.com, moved by DNS alone, is served too', async () 
   const moved = new WhatsApp(Number(stand.phoneId));
   const person = new stand.Person();
   await idOf(moved.messages.text({ body: 'moved' }, Number(person.address)));
-  assert.equal((await person.only()).text.body, 'moved');
+  assert.equal((await person.only()).raw.text.body, 'moved');
   moved.requester.client.clearSockets();
 });
 

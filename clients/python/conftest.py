@@ -18,9 +18,14 @@ def environment() -> Environment:
 
 
 @pytest.fixture
-def person(environment) -> Person:
-    """Each test, in each run of the suites, has a phone number of its own."""
-    return Person(environment, f"1650{os.getpid() % 1000:03}{next(_numbers):04}")
+def people(environment):
+    """People without end, each with a phone number that no other test of this run has."""
+    return (Person(environment, f"1650{os.getpid() % 1000:03}{n:04}") for n in _numbers)
+
+
+@pytest.fixture
+def person(people) -> Person:
+    return next(people)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Where the suites find the system under test. Read from the environment; nothing is guessed."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -72,8 +73,8 @@ class Person:
     def wait_received(self, count: int = 1) -> list[dict]:
         return wait_for(f"{count} message(s) at {self.address}", lambda: self._at_least(count))
 
-    def write(self, text: str) -> None:
-        self._send({"channel": "whatsapp", "text": text})
+    def write(self, text: str, channel: str = "whatsapp") -> None:
+        self._send({"channel": channel, "text": text})
 
     def press(self, button: str) -> None:
         self._send({"channel": "whatsapp", "button": button})
@@ -85,3 +86,34 @@ class Person:
     def _send(self, content: dict) -> None:
         answer = httpx.post(f"{self._page}/send", json=content, timeout=10)
         assert answer.is_success, f"{answer.status_code} {answer.text}"
+
+
+@contextlib.contextmanager
+def whatsapp_broken(environment: Environment, people):
+    """WhatsApp answers everything with a server error. Afterwards it is whole again, and the way
+    back is gone to its end with messages to `people`, so that the next test finds it open."""
+    outages = f"{environment.control_url}/control/outages"
+    started = httpx.post(outages, json={"profile": "server_errors"}, timeout=10)
+    assert started.status_code == 201, started.text
+    try:
+        yield
+    finally:
+        httpx.delete(outages, timeout=10).raise_for_status()
+    wait_for("WhatsApp in use again", lambda: _tested_until_up(environment, next(people)))
+
+
+def _tested_until_up(environment: Environment, person: Person) -> bool:
+    """True when the route is up; else one more message has been sent and has arrived."""
+    credentials = {"Authorization": f"Bearer {environment.token}"}
+    routes = httpx.get(f"{environment.url}/api/v1/routes", headers=credentials, timeout=10).json()
+    if any(r["channel"] == "whatsapp" and r["health"] == "up" for r in routes["data"]):
+        return True
+    message = {"messaging_product": "whatsapp", "to": person.address, "type": "text"}
+    httpx.post(
+        f"{environment.url}/v23.0/{environment.phone_id}/messages",
+        headers=credentials,
+        json=message | {"text": {"body": "Are you there?"}},
+        timeout=10,
+    ).raise_for_status()
+    person.wait_received()
+    return False

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from heyoo import WhatsApp
 
-from environment import Environment, Person, wait_for
+from environment import Environment, Person, wait_for, whatsapp_broken
 from receiver import Collected, Receiver
 
 
@@ -83,13 +83,17 @@ def statuses(events: Collected) -> list[dict]:
     return [value["statuses"][0] for value in values if "statuses" in value]
 
 
+def wait_delivered(events: Collected, message_id: str) -> None:
+    wait_for(
+        f"the delivered status of {message_id}",
+        lambda: any(s["id"] == message_id and s["status"] == "delivered" for s in statuses(events)),
+    )
+
+
 def test_a_text_is_delivered_and_the_status_helper_reads_it(client, events, person: Person):
     sent = id_of(client.send_message("Hello there", person.address))
     assert only(person)["text"]["body"] == "Hello there"
-    wait_for(
-        "the delivered status",
-        lambda: any(s["id"] == sent and s["status"] == "delivered" for s in statuses(events)),
-    )
+    wait_delivered(events, sent)
     delivered = events.first(lambda event: client.get_delivery(event) == "delivered")
     assert delivered is not None
 
@@ -125,6 +129,18 @@ def test_reply_buttons_are_delivered(client, person: Person):
     }
     id_of(client.send_reply_button(button, person.address))
     assert only(person)["interactive"]["action"]["buttons"][0]["reply"]["id"] == "yes"
+
+
+def test_with_whatsapp_broken_a_template_arrives_by_sms_and_counts_as_delivered(
+    client, events, environment: Environment, person: Person, people
+):
+    with whatsapp_broken(environment, people):
+        answer = client.send_template("hello_world", person.address, components=[], lang="en_US")
+        received = person.wait_received()
+        assert [r["channel"] for r in received] == ["sms"]
+        assert "Hello World" in received[0]["text"], "the text of the template, not its name"
+        wait_delivered(events, id_of(answer))
+    assert len(person.received()) == 1, "it came once more"
 
 
 def test_an_upload_is_sent_by_id_and_downloaded(client, person: Person, picture, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from pywa import WhatsApp, errors, types, utils
 from pywa.types.templates import TemplateLanguage
 
-from environment import Environment, Person, wait_for
+from environment import Environment, Person, wait_for, whatsapp_broken
 from receiver import Collected, Receiver
 
 GRAPH_VERSION = "v23.0"
@@ -53,6 +53,12 @@ class Bot:
 
     def wait_text(self, text: str) -> types.Message:
         return wait_for(f"text {text!r}", lambda: self.messages.first(lambda m: m.text == text))
+
+    def wait_press(self, person: Person) -> types.CallbackButton:
+        return wait_for(
+            f"a press of {person.address}",
+            lambda: self.presses.first(lambda p: p.from_user.wa_id == person.address),
+        )
 
 
 def connect(environment: Environment, token: str | None = None, **options) -> WhatsApp:
@@ -145,11 +151,40 @@ def test_buttons_are_delivered_and_a_press_comes_back(bot: Bot, person: Person):
     assert [b["reply"]["title"] for b in interactive["action"]["buttons"]] == ["Yes", "No"]
     bot.wait_status(sent.id, types.MessageStatusType.DELIVERED)
     person.press("No")
-    press = wait_for(
-        "the press", lambda: bot.presses.first(lambda p: p.from_user.wa_id == person.address)
-    )
+    press = bot.wait_press(person)
     assert press.data == "answer:no"
     assert press.reply_to_message.id == sent.id, "the press must name the id we were given"
+
+
+def test_with_whatsapp_broken_a_text_arrives_by_sms_and_counts_as_delivered(
+    bot: Bot, environment: Environment, person: Person, people
+):
+    with whatsapp_broken(environment, people):
+        sent = bot.wa.send_message(to=person.address, text="Your parcel is here")
+        received = person.wait_received()
+        assert [r["channel"] for r in received] == ["sms"]
+        assert "Your parcel is here" in received[0]["text"]
+        status = bot.wait_status(sent.id, types.MessageStatusType.DELIVERED)
+        assert status.from_user.wa_id == person.address
+    assert len(person.received()) == 1, "it came once more"
+
+
+def test_with_whatsapp_broken_the_answer_by_sms_comes_back_as_the_press_of_the_button(
+    bot: Bot, environment: Environment, person: Person, people
+):
+    buttons = [
+        types.Button(title="Today", callback_data="day:today"),
+        types.Button(title="Tomorrow", callback_data="day:tomorrow"),
+    ]
+    with whatsapp_broken(environment, people):
+        sent = bot.wa.send_message(to=person.address, text="When?", buttons=buttons)
+        received = person.wait_received()
+        assert [r["channel"] for r in received] == ["sms"]
+        assert "2" in received[0]["text"] and "Tomorrow" in received[0]["text"]
+        person.write("2", channel="sms")
+        press = bot.wait_press(person)
+    assert press.data == "day:tomorrow"
+    assert press.reply_to_message.id == sent.id
 
 
 def test_an_upload_is_sent_by_id(bot: Bot, person: Person, picture: bytes):

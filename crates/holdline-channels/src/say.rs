@@ -52,9 +52,8 @@ impl Said {
 
     /// What does not fit this channel may fit the next: the fault lets the message go on.
     pub(crate) fn render(&self, options: &Options<'_>) -> Result<Adapted, Outcome> {
-        adapt::render(&self.content, self.template.as_ref(), options).map_err(|why| {
-            rejected(FaultClass::Template, "not_adaptable", &why.to_string())
-        })
+        adapt::render(&self.content, self.template.as_ref(), options)
+            .map_err(|why| rejected(FaultClass::Template, "not_adaptable", &why.to_string()))
     }
 }
 
@@ -71,7 +70,13 @@ pub(crate) async fn message_value(
 }
 
 fn parsed(message: &MessageRecord) -> Result<Value, Outcome> {
-    let wrong = |_| rejected(FaultClass::Request, "encode", "the stored message is no JSON");
+    let wrong = |_| {
+        rejected(
+            FaultClass::Request,
+            "encode",
+            "the stored message is no JSON",
+        )
+    };
     serde_json::from_slice(message.body.expose()).map_err(wrong)
 }
 

@@ -87,6 +87,8 @@ pub enum Reason {
     OptedOut {
         code: String,
     },
+    /// The person said stop at the address of this hop.
+    ConsentWithdrawn,
     /// A receipt came after the delivery had moved on or ended.
     LateReceipt(Progress),
     /// The person got it again, by another attempt.
@@ -135,6 +137,7 @@ impl Reason {
             Self::ReceiptOverdue { .. } => "receipt_overdue",
             Self::Refused { .. } => "refused",
             Self::OptedOut { .. } => "opted_out",
+            Self::ConsentWithdrawn => "consent_withdrawn",
             Self::LateReceipt(_) => "late_receipt",
             Self::Duplicate => "duplicate",
             Self::Ended(_) => "ended",
@@ -173,6 +176,9 @@ impl fmt::Display for Reason {
             }
             Self::Refused { class, code } => write!(f, "refused: {} ({code})", class.name()),
             Self::OptedOut { code } => write!(f, "the person opted out ({code})"),
+            Self::ConsentWithdrawn => {
+                f.write_str("the person wants nothing more at this address: hop given up")
+            }
             Self::LateReceipt(progress) => write!(f, "late receipt: {}", progress.name()),
             Self::Duplicate => f.write_str("the person got it a second time, by this attempt"),
             Self::Ended(end) => write!(f, "ended: {}", end.name()),

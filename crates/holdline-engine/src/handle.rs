@@ -1,19 +1,19 @@
 //! The engine as the rest of the binary sees it: a handle to ask, and the loops to be run.
 
-use crate::batcher::{BatchLoop, batcher};
 use crate::config::{EngineConfig, RAW_QUEUE_MAX};
-use crate::counts::Counts;
 use crate::driver::{Driver, event::Event, mailbox};
-use crate::endpoints::Endpoints;
 use crate::intake;
-use crate::keywords;
 use crate::perform::Worker;
 use crate::ports::channel::HookRefusal;
 use crate::ports::ops::GroupResult;
 use crate::ports::{Channel, HookRequest, Op, Store, StoreError};
 use crate::post::PostLoop;
+use crate::receive::keywords;
 use crate::receive::{self, HookError, ReceiveLoop};
 use crate::request::{Accepted, NewMessage, Refusal, RouteStatus, Totals};
+use crate::shared::batcher::{BatchLoop, batcher};
+use crate::shared::counts::Counts;
+use crate::shared::endpoints::Endpoints;
 use crate::shared::{Ports, Queues, Shared};
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::sync::Arc;
@@ -263,7 +263,10 @@ mod tests {
             spawnable(loops.receive.run());
             spawnable(loops.post.run());
             spawnable(loops.help.run());
-            loops.workers.into_iter().for_each(|worker| spawnable(worker.run()));
+            loops
+                .workers
+                .into_iter()
+                .for_each(|worker| spawnable(worker.run()));
         };
     }
 }

@@ -3,12 +3,12 @@
 
 use crate::driver::event::{Event, OutcomeEvent, Work};
 use crate::ports::channel::Dispatch;
-use crate::ports::{Channel, Library};
+use crate::ports::Channel;
 use crate::shared::Shared;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use holdline_core::message::Outcome;
+use holdline_core::message::{Fault, FaultClass, Outcome};
 use holdline_core::routing::RouteIx;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Worker {
         let route = self.route;
         match work {
             Work::Send(dispatch) => Box::pin(async move {
-                let outcome = send(&*channel, &dispatch, &*shared.library).await;
+                let outcome = send(&shared, &*channel, &dispatch).await;
                 shared.counts.attempt(channel.kind(), &outcome);
                 Event::Outcome(Box::new(OutcomeEvent {
                     key: dispatch.key,
@@ -100,8 +100,17 @@ impl Worker {
     }
 }
 
-async fn send(channel: &dyn Channel, dispatch: &Dispatch, library: &dyn Library) -> Outcome {
-    let outcome = channel.send(dispatch, library).await;
+/// A channel ends an attempt within its own time-out; should it not, this does, so that no slot is
+/// ever lost.
+async fn send(shared: &Shared, channel: &dyn Channel, dispatch: &Dispatch) -> Outcome {
+    let latest = shared.clock.now().plus_ms(shared.config.policy.in_flight_max_ms);
+    let outcome = tokio::select! {
+        outcome = channel.send(dispatch, &*shared.library) => outcome,
+        () = shared.clock.sleep_until(latest) => {
+            let words = "the channel gave no outcome in time";
+            Outcome::Unknown(Fault::new(FaultClass::Platform, "no_outcome", words))
+        }
+    };
     tracing::debug!(
         message = %dispatch.key.message, attempt = dispatch.key.number,
         channel = %channel.kind(), outcome = outcome.name(), "attempt ended"

@@ -1,15 +1,13 @@
-//! From the configuration to the channels: one function a channel.
+//! From the configuration to the settings of the channels: one function a channel.
 
 use crate::config::{Config, EmailTls};
 use crate::engine_config::{email_sender, sms_sender};
 use crate::secret::Secret;
-use holdline_channels::email::{EmailChannel, EmailConfig, Login, TlsMode};
-use holdline_channels::http::{BuildError, ClientConfig};
-use holdline_channels::sms::{SmsChannel, SmsConfig};
-use holdline_channels::whatsapp::client::{
-    GraphClient, WhatsappChannel, WhatsappConfig, WhatsappSender,
-};
-use holdline_core::Redacted;
+use holdline_channels::email::{EmailConfig, Login, TlsMode};
+use holdline_channels::http::ClientConfig;
+use holdline_channels::sms::SmsConfig;
+use holdline_channels::whatsapp::{GraphClient, WhatsappConfig, WhatsappSender};
+use holdline_channels::{BuildError, ChannelsConfig};
 use holdline_engine::ports::Channel;
 use std::sync::Arc;
 
@@ -18,17 +16,11 @@ pub(crate) fn build(
     config: &Config,
     public_base: &str,
 ) -> Result<Vec<Arc<dyn Channel>>, BuildError> {
-    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
-    if !config.whatsapp_senders.is_empty() {
-        channels.push(Arc::new(WhatsappChannel::new(whatsapp(config))?));
-    }
-    if config.sms.enabled {
-        channels.push(Arc::new(SmsChannel::new(sms(config, public_base))?));
-    }
-    if config.email.enabled {
-        channels.push(Arc::new(EmailChannel::new(email(config))?));
-    }
-    Ok(channels)
+    holdline_channels::build(&ChannelsConfig {
+        whatsapp: (!config.whatsapp_senders.is_empty()).then(|| whatsapp(config)),
+        sms: config.sms.enabled.then(|| sms(config, public_base)),
+        email: config.email.enabled.then(|| email(config)),
+    })
 }
 
 /// The provider's API behind the front door; `None` without a WhatsApp sender.
@@ -53,14 +45,14 @@ fn whatsapp(config: &Config) -> WhatsappConfig {
     let senders = config.whatsapp_senders.iter().map(|sender| WhatsappSender {
         phone_number_id: sender.phone_number_id.clone(),
         waba_id: sender.waba_id.clone(),
-        access_token: sender.access_token.as_ref().map(redacted),
+        access_token: sender.access_token.as_ref().map(Secret::redacted),
     });
     WhatsappConfig {
         base_url: whatsapp.base_url.to_string(),
         version: whatsapp.version.clone(),
-        access_token: whatsapp.access_token.as_ref().map(redacted),
-        app_secret: whatsapp.app_secret.as_ref().map(redacted),
-        verify_token: whatsapp.verify_token.as_ref().map(redacted),
+        access_token: whatsapp.access_token.as_ref().map(Secret::redacted),
+        app_secret: whatsapp.app_secret.as_ref().map(Secret::redacted),
+        verify_token: whatsapp.verify_token.as_ref().map(Secret::redacted),
         senders: senders.collect(),
         user_agent: config.net.user_agent.clone(),
         timeout_ms: whatsapp.timeout_ms,
@@ -75,7 +67,7 @@ fn sms(config: &Config, public_base: &str) -> SmsConfig {
     SmsConfig {
         base_url: sms.base_url.to_string(),
         account_sid: sms.account_sid.clone().unwrap_or_default(),
-        auth_token: sms.auth_token.as_ref().map(redacted).unwrap_or_default(),
+        auth_token: sms.auth_token.as_ref().map(Secret::redacted).unwrap_or_default(),
         public_url: public_base.to_owned(),
         senders: vec![sms_sender(config)],
         user_agent: config.net.user_agent.clone(),
@@ -102,7 +94,7 @@ fn email(config: &Config) -> EmailConfig {
         },
         login: login.map(|(name, password)| Login {
             username: name.clone(),
-            password: redacted(password),
+            password: password.redacted(),
         }),
         from: email_sender(config),
         reply_to: email.reply_to.clone(),
@@ -113,8 +105,4 @@ fn email(config: &Config) -> EmailConfig {
         ca_file: config.net.ca_certificates.clone(),
         ..EmailConfig::default()
     }
-}
-
-fn redacted(secret: &Secret) -> Redacted<String> {
-    Redacted::new(secret.expose().to_owned())
 }

@@ -17,7 +17,9 @@ pub(crate) struct SystemIds;
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let passed = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -34,7 +36,9 @@ impl Ids for SystemIds {
 
     fn draw(&self) -> u64 {
         getrandom::u64().unwrap_or_else(|_| {
-            let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let nanos = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
             u64::from(nanos.subsec_nanos())
         })
     }
@@ -46,7 +50,9 @@ mod tests {
 
     #[test]
     fn ids_come_in_the_order_of_their_making() {
-        let ids: Vec<u128> = (0..1_000).map(|_| SystemIds.id(SystemClock.now())).collect();
+        let ids: Vec<u128> = (0..1_000)
+            .map(|_| SystemIds.id(SystemClock.now()))
+            .collect();
         assert!(ids.is_sorted());
         assert_ne!(SystemIds.draw(), SystemIds.draw());
     }

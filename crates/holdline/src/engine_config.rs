@@ -14,7 +14,11 @@ pub(crate) const ONLY_SENDER: &str = "default";
 
 pub(crate) fn engine_config(config: &Config) -> EngineConfig {
     let failover = &config.failover;
-    let order = failover.order.iter().filter_map(|name| ChannelKind::new(name)).collect();
+    let order = failover
+        .order
+        .iter()
+        .filter_map(|name| ChannelKind::new(name))
+        .collect();
     EngineConfig {
         policy: policy(config),
         order,
@@ -34,7 +38,11 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
             .iter()
             .map(|sender| (sender.phone_number_id.clone(), sender.waba_id.clone()))
             .collect(),
-        app_senders: config.apps.iter().map(|app| (app.id.clone(), senders_of(config, app))).collect(),
+        app_senders: config
+            .apps
+            .iter()
+            .map(|app| (app.id.clone(), senders_of(config, app)))
+            .collect(),
         key_kept_ms: u64::from(config.retention.idempotency_days) * DAY_MS,
         hooks: HookPolicy::default(),
     }
@@ -42,20 +50,32 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
 
 /// The senders an app may use: those it names, and those of the WABAs it names; empty = all.
 fn senders_of(config: &Config, app: &App) -> Vec<String> {
-    let of_waba = config.whatsapp_senders.iter().filter(|s| app.waba_ids.contains(&s.waba_id));
+    let of_waba = config
+        .whatsapp_senders
+        .iter()
+        .filter(|s| app.waba_ids.contains(&s.waba_id));
     let named = app.senders.iter().cloned();
-    named.chain(of_waba.map(|sender| sender.phone_number_id.clone())).collect()
+    named
+        .chain(of_waba.map(|sender| sender.phone_number_id.clone()))
+        .collect()
 }
 
 /// How SMS is sent from: a number, a name or a messaging service.
 pub(crate) fn sms_sender(config: &Config) -> String {
     let sms = &config.sms;
     let service = || sms.messaging_service_sid.clone();
-    sms.from.clone().or_else(service).unwrap_or_else(|| ONLY_SENDER.to_owned())
+    sms.from
+        .clone()
+        .or_else(service)
+        .unwrap_or_else(|| ONLY_SENDER.to_owned())
 }
 
 pub(crate) fn email_sender(config: &Config) -> String {
-    config.email.from.clone().unwrap_or_else(|| ONLY_SENDER.to_owned())
+    config
+        .email
+        .from
+        .clone()
+        .unwrap_or_else(|| ONLY_SENDER.to_owned())
 }
 
 fn policy(config: &Config) -> Policy {
@@ -85,7 +105,12 @@ fn policy(config: &Config) -> Policy {
 fn routes(config: &Config) -> Vec<RouteConfig> {
     let whatsapp = config.whatsapp_senders.iter().map(|sender| {
         let (slots, rate) = (config.whatsapp.in_flight_max, config.whatsapp.rate_per_s);
-        route(config, ChannelKind::WHATSAPP, &sender.phone_number_id, (slots, rate))
+        route(
+            config,
+            ChannelKind::WHATSAPP,
+            &sender.phone_number_id,
+            (slots, rate),
+        )
     });
     let sms = config.sms.enabled.then(|| {
         let limits = (config.sms.in_flight_max, config.sms.rate_per_s);

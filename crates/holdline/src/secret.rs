@@ -16,8 +16,8 @@ impl Secret {
     }
 
     /// For the crates that know secrets as redacted text.
-    pub(crate) fn into_redacted(self) -> Redacted<String> {
-        self.0
+    pub(crate) fn redacted(&self) -> Redacted<String> {
+        self.0.clone()
     }
 }
 
@@ -30,6 +30,6 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert!(!format!("{:?} {:?}", secret, Some(&secret)).contains("hunter2"));
         assert_eq!(secret.expose(), "hunter2");
-        assert_eq!(secret.into_redacted().expose(), "hunter2");
+        assert_eq!(secret.redacted().expose(), "hunter2");
     }
 }

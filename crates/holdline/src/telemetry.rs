@@ -59,56 +59,34 @@ macro_rules! labels {
 }
 
 labels! {
-    Attempt { channel: Channel, outcome: &'static str }
-    Receipt { channel: Channel, status: &'static str }
-    Failover { from: Channel, to: Channel }
-    Webhook { result: &'static str }
     HookIn { channel: Channel, result: &'static str }
     Open { state: &'static str }
     Health { route: String, state: &'static str }
-    OfChannel { channel: Channel }
 }
 
-/// Every metric; cheap to clone, all clones count together.
-#[derive(Clone, Debug, Default)]
-struct Families {
-    messages_accepted: Counter,
-    attempts: Family<Attempt, Counter>,
-    receipts: Family<Receipt, Counter>,
-    failovers: Family<Failover, Counter>,
-    webhooks: Family<Webhook, Counter>,
+/// What this program counts beside the engine's own counters, as `/metrics` prints it.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    accept_seconds: Histogram,
     hooks_in: Family<HookIn, Counter>,
     deliveries_open: Family<Open, Gauge>,
     oldest_waiting_seconds: Gauge<f64, AtomicU64>,
     route_health: Family<Health, Gauge>,
 }
 
-/// The registry that `/metrics` prints.
-#[derive(Debug)]
-pub(crate) struct Metrics {
-    registry: Registry,
-    families: Families,
-    accept_seconds: Histogram,
-    delivery_seconds: Family<OfChannel, Histogram>,
-}
-
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let families = Families::default();
-        let mut registry = Registry::with_prefix("holdline");
-        families.register(&mut registry);
-        let accept_seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 14));
-        let help = "Time from a request to its durable acceptance";
-        registry.register("accept_seconds", help, accept_seconds.clone());
-        let delivery_seconds = Family::new_with_constructor(delivery_histogram as fn() -> _);
-        let help = "Time from acceptance to the receipt of delivery";
-        registry.register("delivery_seconds", help, delivery_seconds.clone());
-        Self {
-            registry,
-            families,
-            accept_seconds,
-            delivery_seconds,
-        }
+        let mut metrics = Self {
+            registry: Registry::with_prefix("holdline"),
+            accept_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            hooks_in: Family::default(),
+            deliveries_open: Family::default(),
+            oldest_waiting_seconds: Gauge::default(),
+            route_health: Family::default(),
+        };
+        metrics.register();
+        metrics
     }
 
     /// The metrics in the OpenMetrics text form.
@@ -120,49 +98,7 @@ impl Metrics {
     }
 
     pub(crate) fn message_accepted(&self, seconds: f64) {
-        self.families.messages_accepted.inc();
         self.accept_seconds.observe(seconds);
-    }
-
-    pub(crate) fn attempt(&self, channel: ChannelKind, outcome: &'static str) {
-        let labels = Attempt {
-            channel: Channel(channel),
-            outcome,
-        };
-        self.families.attempts.get_or_create(&labels).inc();
-    }
-
-    pub(crate) fn receipt(&self, channel: ChannelKind, status: &'static str) {
-        let labels = Receipt {
-            channel: Channel(channel),
-            status,
-        };
-        self.families.receipts.get_or_create(&labels).inc();
-    }
-
-    pub(crate) fn delivered(&self, channel: ChannelKind, seconds: f64) {
-        let labels = OfChannel {
-            channel: Channel(channel),
-        };
-        self.delivery_seconds
-            .get_or_create(&labels)
-            .observe(seconds);
-    }
-
-    pub(crate) fn failover(&self, from: ChannelKind, to: ChannelKind) {
-        let labels = Failover {
-            from: Channel(from),
-            to: Channel(to),
-        };
-        self.families.failovers.get_or_create(&labels).inc();
-    }
-
-    /// A webhook that we sent to an app.
-    pub(crate) fn webhook(&self, result: &'static str) {
-        self.families
-            .webhooks
-            .get_or_create(&Webhook { result })
-            .inc();
     }
 
     /// A webhook that a provider sent to us.
@@ -171,67 +107,45 @@ impl Metrics {
             channel: Channel(channel),
             result,
         };
-        self.families.hooks_in.get_or_create(&labels).inc();
+        self.hooks_in.get_or_create(&labels).inc();
     }
 
     pub(crate) fn deliveries_open(&self, state: &'static str, count: u64) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.families
-            .deliveries_open
+        self.deliveries_open
             .get_or_create(&Open { state })
             .set(count);
     }
 
     pub(crate) fn oldest_waiting(&self, seconds: f64) {
-        self.families.oldest_waiting_seconds.set(seconds);
+        self.oldest_waiting_seconds.set(seconds);
     }
 
-    /// One for the state the route is in, zero for the one it left.
-    pub(crate) fn route_health(&self, route: &str, left: Option<&'static str>, now: &'static str) {
-        for (state, value) in left.map(|state| (state, 0)).into_iter().chain([(now, 1)]) {
-            let labels = Health {
-                route: route.to_owned(),
-                state,
-            };
-            self.families.route_health.get_or_create(&labels).set(value);
-        }
+    /// One for the state the route is in, zero for one that it is not in.
+    pub(crate) fn route_health(&self, route: &str, state: &'static str, is: bool) {
+        let labels = Health {
+            route: route.to_owned(),
+            state,
+        };
+        self.route_health
+            .get_or_create(&labels)
+            .set(i64::from(is));
     }
-}
 
-impl Families {
-    fn register(&self, to: &mut Registry) {
-        let it = self.clone();
-        to.register(
-            "messages_accepted",
-            "Messages accepted durably",
-            it.messages_accepted,
-        );
-        to.register("attempts", "Tries by channel and outcome", it.attempts);
-        to.register("receipts", "Receipts by channel and status", it.receipts);
-        to.register(
-            "failovers",
-            "Messages moved to another channel",
-            it.failovers,
-        );
-        to.register("webhooks", "Webhooks sent to apps by result", it.webhooks);
-        to.register("hooks_in", "Webhooks of providers by result", it.hooks_in);
-        to.register(
-            "deliveries_open",
-            "Deliveries not ended, by state",
-            it.deliveries_open,
-        );
+    fn register(&mut self) {
+        let to = &mut self.registry;
+        let help = "Time from a request to its durable acceptance";
+        to.register("accept_seconds", help, self.accept_seconds.clone());
+        let help = "Webhooks of providers by result";
+        to.register("hooks_in", help, self.hooks_in.clone());
+        let help = "Deliveries not ended, by state";
+        to.register("deliveries_open", help, self.deliveries_open.clone());
         let help = "Age of the oldest message that waits";
-        to.register("oldest_waiting_seconds", help, it.oldest_waiting_seconds);
-        to.register(
-            "route_health",
-            "1 for the state that a route is in",
-            it.route_health,
-        );
+        let oldest = self.oldest_waiting_seconds.clone();
+        to.register("oldest_waiting_seconds", help, oldest);
+        let help = "1 for the state that a route is in";
+        to.register("route_health", help, self.route_health.clone());
     }
-}
-
-fn delivery_histogram() -> Histogram {
-    Histogram::new(exponential_buckets(0.1, 2.0, 18))
 }
 
 #[cfg(test)]
@@ -242,31 +156,20 @@ mod tests {
     fn what_was_counted_is_exposed_under_its_documented_name() {
         let metrics = Metrics::new();
         metrics.message_accepted(0.003);
-        metrics.attempt(ChannelKind::WHATSAPP, "accepted");
-        metrics.attempt(ChannelKind::WHATSAPP, "accepted");
-        metrics.receipt(ChannelKind::SMS, "delivered");
-        metrics.delivered(ChannelKind::SMS, 2.5);
-        metrics.failover(ChannelKind::WHATSAPP, ChannelKind::SMS);
-        metrics.webhook("ok");
         metrics.hook_in(ChannelKind::EMAIL, "stored");
         metrics.deliveries_open("waiting", 7);
         metrics.oldest_waiting(1.5);
-        metrics.route_health("whatsapp:1", None, "up");
-        metrics.route_health("whatsapp:1", Some("up"), "down");
+        metrics.route_health("whatsapp:1", "up", true);
+        metrics.route_health("whatsapp:1", "up", false);
+        metrics.route_health("whatsapp:1", "down", true);
         let text = metrics.text();
         for line in [
-            "holdline_messages_accepted_total 1",
-            "holdline_attempts_total{channel=\"whatsapp\",outcome=\"accepted\"} 2",
-            "holdline_receipts_total{channel=\"sms\",status=\"delivered\"} 1",
-            "holdline_failovers_total{from=\"whatsapp\",to=\"sms\"} 1",
-            "holdline_webhooks_total{result=\"ok\"} 1",
             "holdline_hooks_in_total{channel=\"email\",result=\"stored\"} 1",
             "holdline_deliveries_open{state=\"waiting\"} 7",
             "holdline_oldest_waiting_seconds 1.5",
             "holdline_route_health{route=\"whatsapp:1\",state=\"up\"} 0",
             "holdline_route_health{route=\"whatsapp:1\",state=\"down\"} 1",
             "holdline_accept_seconds_count 1",
-            "holdline_delivery_seconds_count{channel=\"sms\"} 1",
         ] {
             assert!(
                 text.lines().any(|it| it == line),

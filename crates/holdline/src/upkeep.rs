@@ -44,17 +44,23 @@ pub(crate) async fn register_apps(state: &AppState) -> Result<(), StoreError> {
         .collect();
     let keep: BTreeSet<String> = wanted.iter().map(|endpoint| endpoint.id.clone()).collect();
     let known = state.engine.store().endpoints().await?;
-    let replaced: BTreeSet<String> =
-        wanted.iter().map(|endpoint| format!("cloud-{}-app", endpoint.app)).collect();
+    let replaced: BTreeSet<String> = wanted
+        .iter()
+        .map(|endpoint| format!("cloud-{}-app", endpoint.app))
+        .collect();
     let gone = known.into_iter().filter(|endpoint| {
         let configured = endpoint.id.starts_with(CONFIGURED) && !keep.contains(&endpoint.id);
         configured || replaced.contains(&endpoint.id)
     });
-    let mut ops: Vec<Op> = gone.map(|endpoint| Op::EndpointDelete(endpoint.id)).collect();
+    let mut ops: Vec<Op> = gone
+        .map(|endpoint| Op::EndpointDelete(endpoint.id))
+        .collect();
     ops.extend(wanted.into_iter().map(Op::Endpoint));
     let stored = state.engine.store().clone();
     if !ops.is_empty() {
-        stored.commit(vec![holdline_engine::ports::Group(ops)].into()).await?;
+        stored
+            .commit(vec![holdline_engine::ports::Group(ops)].into())
+            .await?;
     }
     state.engine.reload_endpoints().await
 }
@@ -67,8 +73,12 @@ pub(crate) async fn sync_templates(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let every = Duration::from_secs(state.config.whatsapp.template_sync_s);
-    let all: BTreeSet<String> =
-        state.config.whatsapp_senders.iter().map(|sender| sender.waba_id.clone()).collect();
+    let all: BTreeSet<String> = state
+        .config
+        .whatsapp_senders
+        .iter()
+        .map(|sender| sender.waba_id.clone())
+        .collect();
     let mut due = all.clone();
     loop {
         let mut failed = BTreeSet::new();
@@ -90,7 +100,9 @@ pub(crate) async fn sync_templates(
 }
 
 async fn sync_waba(state: &AppState, waba: &str) -> bool {
-    let Some(graph) = &state.graph else { return true };
+    let Some(graph) = &state.graph else {
+        return true;
+    };
     let items = match graph.templates(waba).await {
         Ok(items) => items,
         Err(error) => {
@@ -99,10 +111,15 @@ async fn sync_waba(state: &AppState, waba: &str) -> bool {
         }
     };
     let now = state.engine.now();
-    let templates: Vec<TemplateRecord> =
-        items.iter().filter_map(|item| template_record(waba, item, now)).collect();
+    let templates: Vec<TemplateRecord> = items
+        .iter()
+        .filter_map(|item| template_record(waba, item, now))
+        .collect();
     let count = templates.len();
-    let op = Op::Templates { waba: waba.to_owned(), templates };
+    let op = Op::Templates {
+        waba: waba.to_owned(),
+        templates,
+    };
     match state.engine.commit(vec![op]).await {
         Ok(_) => {
             tracing::info!(waba, count, "templates synced");
@@ -120,7 +137,11 @@ fn template_record(
     item: &serde_json::Value,
     synced_at: Timestamp,
 ) -> Option<TemplateRecord> {
-    let text = |key: &str| item.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let text = |key: &str| {
+        item.get(key)
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned)
+    };
     Some(TemplateRecord {
         waba: waba.to_owned(),
         id: text("id")?,
@@ -158,7 +179,9 @@ async fn clean(state: &AppState) -> Result<bool, StoreError> {
     let retention = &state.config.retention;
     let store = state.engine.store();
     let bodies = before(retention.bodies_days);
-    let deleted = store.expire_rows(bodies, before(retention.metadata_days), CLEAN_ROWS).await?;
+    let deleted = store
+        .expire_rows(bodies, before(retention.metadata_days), CLEAN_ROWS)
+        .await?;
     let expired = store.media_expired(now, CLEAN_ROWS).await?;
     let files = expired.len();
     for media in expired {

@@ -3,7 +3,7 @@
 
 use crate::channels;
 use crate::clock::{SystemClock, SystemIds};
-use crate::config::Config;
+use crate::config::{Config, Storage};
 use crate::engine_config::engine_config;
 use crate::http;
 use crate::http::cloud_api::Memo;
@@ -17,9 +17,9 @@ use crate::upkeep;
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
-use holdline_engine::ports::{Blobs, Clock, Store};
+use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
 use holdline_engine::{Engine, Loops, Ports};
-use holdline_store::FileBlobs;
+use holdline_store::{FileBlobs, SqliteOptions, options_of, sqlite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -33,6 +33,9 @@ const STOP_REST_MS: u64 = 1_500;
 
 /// Posts to apps under way at a time.
 const POSTS_MAX: u32 = 256;
+
+/// Pages of the database, of 4 KiB each, in a MiB.
+const PAGES_PER_MB: u32 = 256;
 
 /// A running server.
 pub(crate) struct Server {
@@ -55,9 +58,13 @@ impl Server {
         let config = Arc::new(config);
         let listeners = open_listeners(&config)?;
         let address = listeners.plain.local_addr()?;
-        let tls_address = listeners.tls.as_ref().map(|(tls, _)| tls.local_addr()).transpose()?;
+        let tls_address = listeners
+            .tls
+            .as_ref()
+            .map(|(tls, _)| tls.local_addr())
+            .transpose()?;
         let public_base: Arc<str> = config.http.public_base(address).into();
-        let store = holdline_store::open_url(&config.storage.url, true).await?;
+        let store = open_store(&config.storage).await?;
         let (state, loops) = assemble(&config, store, &public_base).await?;
         let (stop, shutdown) = watch::channel(false);
         let mut server = Self {
@@ -95,8 +102,13 @@ impl Server {
             self.rest.spawn(worker.run());
         }
         let wishes = loops.template_wishes;
-        self.rest.spawn(upkeep::sync_templates(state.clone(), wishes, shutdown.clone()));
-        self.rest.spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
+        self.rest.spawn(upkeep::sync_templates(
+            state.clone(),
+            wishes,
+            shutdown.clone(),
+        ));
+        self.rest
+            .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
     }
 
     fn spawn_listeners(
@@ -107,13 +119,24 @@ impl Server {
         shutdown: &watch::Receiver<bool>,
     ) {
         let limits = ListenLimits::from(&config.http);
-        let plain =
-            listen::serve(listeners.plain, None, router.clone(), limits, shutdown.clone());
+        let plain = listen::serve(
+            listeners.plain,
+            None,
+            router.clone(),
+            limits,
+            shutdown.clone(),
+        );
         self.rest.spawn(plain);
         if let Some((listener, tls)) = listeners.tls {
-            self.rest.spawn(Arc::clone(&tls).watch(RELOAD_INTERVAL, shutdown.clone()));
-            let serve =
-                listen::serve(listener, Some(tls), router.clone(), limits, shutdown.clone());
+            self.rest
+                .spawn(Arc::clone(&tls).watch(RELOAD_INTERVAL, shutdown.clone()));
+            let serve = listen::serve(
+                listener,
+                Some(tls),
+                router.clone(),
+                limits,
+                shutdown.clone(),
+            );
             self.rest.spawn(serve);
         }
     }
@@ -123,14 +146,33 @@ fn open_listeners(config: &Config) -> anyhow::Result<Listeners> {
     let open = |address: SocketAddr| {
         listen::bind(address).with_context(|| format!("cannot listen on {address}"))
     };
-    let files = config.http.tls_certificate.as_ref().zip(config.http.tls_key.as_ref());
+    let files = config
+        .http
+        .tls_certificate
+        .as_ref()
+        .zip(config.http.tls_key.as_ref());
     let tls = match config.http.tls_listen.zip(files) {
         Some((address, (certificate, key))) => {
             Some((open(address)?, TlsReloader::open(certificate, key)?))
         }
         None => None,
     };
-    Ok(Listeners { plain: open(config.http.listen)?, tls })
+    Ok(Listeners {
+        plain: open(config.http.listen)?,
+        tls,
+    })
+}
+
+async fn open_store(storage: &Storage) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(sqlite::open(store_options(storage)?).await?))
+}
+
+fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
+    Ok(SqliteOptions {
+        exclusive: true,
+        max_pages: storage.size_max_mb.map(|mb| mb.saturating_mul(PAGES_PER_MB)),
+        ..options_of(&storage.url)?
+    })
 }
 
 async fn assemble(
@@ -175,4 +217,21 @@ async fn assemble(
         memo: Arc::new(Memo::default()),
     };
     Ok((state, loops))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_database_is_bounded_where_the_configuration_says_so() {
+        let pages = |env: &[(&str, &str)]| {
+            let config = Config::from_toml_str("", env).unwrap();
+            store_options(&config.storage).unwrap().max_pages
+        };
+        assert_eq!(pages(&[]), None);
+        assert_eq!(pages(&[("HOLDLINE_STORAGE_SIZE_MAX_MB", "16")]), Some(4_096));
+        let most = pages(&[("HOLDLINE_STORAGE_SIZE_MAX_MB", "16000000")]);
+        assert_eq!(most, Some(4_096_000_000));
+    }
 }

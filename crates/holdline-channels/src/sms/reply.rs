@@ -16,9 +16,16 @@ pub(super) async fn interpret(
     library: &dyn Library,
 ) -> Option<Interpreted> {
     for message in recent {
-        let Ok(said) = Said::stored(message, library).await else { continue };
-        let options = Options { media: MediaMode::Attach, replies: true };
-        let Ok(adapted) = said.render(&options) else { continue };
+        let Ok(said) = Said::stored(message, library).await else {
+            continue;
+        };
+        let options = Options {
+            media: MediaMode::Attach,
+            replies: true,
+        };
+        let Ok(adapted) = said.render(&options) else {
+            continue;
+        };
         if adapted.choices.is_empty() {
             continue;
         }

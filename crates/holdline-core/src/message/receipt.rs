@@ -3,7 +3,7 @@
 use super::outcome::Fault;
 use super::terms::Success;
 
-/// How far an attempt is known to have got. Only ever grows (a late `sent` after `read` is nothing).
+/// How far an attempt is known to have got. Only ever grows: a late `sent` after `read` is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Progress {
     #[default]

@@ -1,5 +1,6 @@
 //! How fast a route may be used: attempts in flight, messages a second, and the ramp after an
-//! outage. Never gives more than the provider's limit; a sick route gets a trickle (invariants 6, 11).
+//! outage. Never gives more than the provider's limit; a sick route gets a trickle (invariants
+//! 6 and 11).
 
 use crate::Timestamp;
 use crate::health::Health;

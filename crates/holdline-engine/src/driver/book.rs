@@ -2,8 +2,8 @@
 //! message of the same person. Bodies stay on disk.
 
 use crate::config::ORDER_WAIT_MAX_MS;
+use crate::driver::route_table::RouteTable;
 use crate::ports::records::MessageRecord;
-use crate::route_table::RouteTable;
 use holdline_core::message::{Delivery, Priority, State};
 use holdline_core::routing::{Policy, RouteIx};
 use holdline_core::{ContactId, MessageId, Timestamp};

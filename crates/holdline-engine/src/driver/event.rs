@@ -5,7 +5,7 @@ use crate::ports::ops::{Accept, Op};
 use crate::ports::records::ReceiptRecord;
 use holdline_core::message::{Outcome, Receipt};
 use holdline_core::routing::RouteIx;
-use holdline_core::{AttemptKey, ChannelKind, MessageId};
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted};
 
 use super::turn::{AcceptAnswer, Reply};
 
@@ -17,6 +17,12 @@ pub(crate) enum Event {
     Receipts {
         receipts: Vec<ReceiptEvent>,
         ops: Vec<Op>,
+    },
+    /// A person said stop at one address.
+    Withdrawn {
+        contact: ContactId,
+        channel: ChannelKind,
+        address: Redacted<String>,
     },
     Cancel {
         id: MessageId,
@@ -46,7 +52,7 @@ pub(crate) struct OutcomeEvent {
     pub(crate) outcome: Outcome,
     /// Where it went, should the address turn out to be dead.
     pub(crate) channel: ChannelKind,
-    pub(crate) address: holdline_core::Redacted<String>,
+    pub(crate) address: Redacted<String>,
 }
 
 pub(crate) struct ReceiptEvent {

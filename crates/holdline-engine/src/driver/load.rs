@@ -5,10 +5,10 @@ use super::Driver;
 use super::book::Entry;
 use super::step::Extra;
 use super::turn::Turn;
+use crate::driver::route_table::RouteTable;
 use crate::ports::StoreError;
 use crate::ports::records::{DeliveryState, MessageRecord, StoredMessage};
 use crate::ports::store::PAGE_MAX;
-use crate::route_table::RouteTable;
 use holdline_core::message::{Delivery, Hop, State, Terms};
 use holdline_core::{MessageId, Timestamp};
 
@@ -35,18 +35,19 @@ impl Driver {
     }
 
     /// Takes up an ended delivery for one late event; false when there is none.
-    pub(super) async fn load_ended(&mut self, id: MessageId, now: Timestamp) -> bool {
-        match self.shared.store.message(id).await {
-            Ok(Some(stored)) => {
-                self.take_up(stored, now);
-                true
-            }
-            Ok(None) => false,
-            Err(error) => {
-                tracing::error!(message = %id, %error, "a late event could not be applied");
-                false
-            }
+    pub(super) async fn load_ended(
+        &mut self,
+        id: MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let stored = self.shared.store.message(id).await.inspect_err(|error| {
+            tracing::error!(message = %id, %error, "a late event could not be applied");
+        })?;
+        let known = stored.is_some();
+        if let Some(stored) = stored {
+            self.take_up(stored, now);
         }
+        Ok(known)
     }
 
     fn take_up(&mut self, stored: StoredMessage, now: Timestamp) {

@@ -8,6 +8,7 @@ mod book;
 mod dispatch;
 pub(crate) mod event;
 mod load;
+mod route_table;
 mod save;
 mod step;
 pub(crate) mod turn;
@@ -18,7 +19,6 @@ use crate::perform::Worker;
 use crate::ports::StoreError;
 use crate::ports::ops::Op;
 use crate::request::{Refusal, Totals};
-use crate::route_table::RouteTable;
 use crate::shared::Shared;
 use book::{Book, Entry};
 use event::{AcceptEvent, Event, OutcomeEvent, ReceiptEvent, Work};
@@ -26,6 +26,7 @@ use holdline_core::health::{Evidence, Signal};
 use holdline_core::message::{Delivery, Fault, Outcome, ReceiptKind, State, ThrottleScope};
 use holdline_core::routing::RouteIx;
 use holdline_core::{MessageId, Timestamp};
+use route_table::RouteTable;
 use std::sync::Arc;
 use step::Extra;
 use tokio::sync::mpsc;
@@ -35,6 +36,8 @@ use turn::{Pending, Turn};
 const TURN_TIMERS_MAX: usize = 2_048;
 /// The driver looks around at least this often.
 const TURN_WAIT_MAX_MS: u64 = 1_000;
+/// While stopping it only waits for outcomes.
+const STOPPING_WAIT_MS: u64 = 50;
 
 /// To be run by one task; owns everything that changes.
 pub struct Driver {
@@ -116,6 +119,9 @@ impl Driver {
     }
 
     fn next_wake(&self, now: Timestamp) -> Timestamp {
+        if self.shared.stop.is_stopped() {
+            return now.plus_ms(STOPPING_WAIT_MS);
+        }
         if self.book.has_ready() {
             return now;
         }
@@ -134,23 +140,39 @@ impl Driver {
             Event::Accept(accept) => self.accept(*accept, turn),
             Event::Outcome(outcome) => self.outcome(*outcome, turn).await,
             Event::Receipts { receipts, ops } => {
+                let mut applied = true;
                 for receipt in receipts {
-                    self.receipt(receipt, turn).await;
+                    applied &= self.receipt(receipt, turn).await.is_ok();
                 }
-                turn.push_alone(ops);
+                if applied {
+                    turn.push_alone(ops);
+                } else {
+                    self.shared.read_raw_again();
+                }
+            }
+            Event::Withdrawn { contact, channel, address } => {
+                self.withdrawn(contact, channel, address.expose(), turn).await;
             }
             Event::Cancel { id, reply } => {
                 let known = self.book.get(id).is_some();
                 self.step(id, turn, Extra::default(), |machine, c| {
                     machine.handle_cancel(c)
                 });
-                let answer = if known { Ok(()) } else { Err(Refusal::AlreadyEnded) };
+                let answer = if known {
+                    Ok(())
+                } else {
+                    Err(Refusal::AlreadyEnded)
+                };
                 turn.replies.push((reply, answer));
             }
             Event::RetryNow { id, reply } => {
                 let known = self.book.get(id).is_some();
                 self.book.nudge(id, turn.now, &mut self.routes);
-                let answer = if known { Ok(()) } else { Err(Refusal::AlreadyEnded) };
+                let answer = if known {
+                    Ok(())
+                } else {
+                    Err(Refusal::AlreadyEnded)
+                };
                 turn.replies.push((reply, answer));
             }
             Event::Probed { route, outcome } => {
@@ -217,7 +239,7 @@ impl Driver {
         }
         let id = key.message;
         let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await {
+        if !open && !self.load_ended(id, turn.now).await.unwrap_or(false) {
             return;
         }
         let ended = save::attempt_end(*key, outcome, turn.now);
@@ -238,14 +260,15 @@ impl Driver {
         }
     }
 
-    async fn receipt(&mut self, event: ReceiptEvent, turn: &mut Turn) {
+    /// An error means that the store could not be read: the receipt has to come again.
+    async fn receipt(&mut self, event: ReceiptEvent, turn: &mut Turn) -> Result<(), StoreError> {
         let id = event.key.message;
         if let ReceiptKind::Failed(fault) = &event.receipt.kind {
-            self.failed_receipt(&event, fault.clone(), turn).await;
+            self.failed_receipt(&event, fault.clone(), turn).await?;
         }
-        let known = self.book.get(id).is_some();
-        if !known && !self.load_ended(id, turn.now).await {
-            return;
+        let open = self.book.get(id).is_some();
+        if !open && !self.load_ended(id, turn.now).await? {
+            return Ok(());
         }
         let extra = Extra {
             receipts: vec![event.record],
@@ -254,22 +277,28 @@ impl Driver {
         self.step(id, turn, extra, |machine, c| {
             machine.handle_receipt(&event.receipt, c)
         });
-        if !known {
+        if !open {
             self.book.remove(id, &mut self.routes);
         }
+        Ok(())
     }
 
     /// A refusal that came late speaks about the route and the address like an early one.
-    async fn failed_receipt(&mut self, event: &ReceiptEvent, fault: Fault, turn: &mut Turn) {
-        let Ok(Some(stored)) = self.shared.store.message(event.key.message).await else {
-            return;
+    async fn failed_receipt(
+        &mut self,
+        event: &ReceiptEvent,
+        fault: Fault,
+        turn: &mut Turn,
+    ) -> Result<(), StoreError> {
+        let Some(stored) = self.shared.store.message(event.key.message).await? else {
+            return Ok(());
         };
         let attempt = stored
             .delivery
             .attempts
             .get(usize::from(event.key.number).saturating_sub(1));
         let Some(hop) = attempt.and_then(|a| stored.message.plan.get(usize::from(a.hop))) else {
-            return;
+            return Ok(());
         };
         let route = self.routes.intern(hop.channel, &hop.sender, turn.now);
         let outcome = Outcome::Rejected(fault.clone());
@@ -288,6 +317,7 @@ impl Driver {
         {
             turn.push_alone(vec![op]);
         }
+        Ok(())
     }
 
     fn signal(&mut self, ix: RouteIx, outcome: &Outcome, probe: bool, turn: &mut Turn) {

@@ -6,12 +6,14 @@ use super::turn::{Planned, Turn};
 use crate::config::UNREACHABLE_MS;
 use crate::ports::ops::{AddressNote, Advance, AttemptEnd, Op};
 use crate::ports::records::{
-    AttemptRecord, DecisionRecord, DeliveryState, Event, EventKind, ReceiptRecord,
+    AttemptRecord, DecisionRecord, DeliveryState, Event, EventKind, MessageRecord, ReceiptRecord,
 };
+use crate::ports::store::PAGE_MAX;
 use holdline_core::message::delivery::Context;
 use holdline_core::message::{Delivery, Fault, Progress};
 use holdline_core::step::{Cause, Effect, Reason, Step};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use std::sync::Arc;
 
 /// What happened besides the machine's own step, to be committed with it.
 #[derive(Default)]
@@ -129,6 +131,45 @@ impl Driver {
             fault_code: None,
             fault_detail: None,
         }
+    }
+
+    /// Gives up every hop that leads to an address at which the person said stop.
+    pub(crate) async fn withdrawn(
+        &mut self,
+        contact: ContactId,
+        channel: ChannelKind,
+        address: &str,
+        turn: &mut Turn,
+    ) {
+        let of_person = self.book.iter().filter(|(_, entry)| entry.contact == contact);
+        let ids: Vec<MessageId> = of_person.map(|(id, _)| *id).collect();
+        for record in self.plans_of(ids).await {
+            for (hop, planned) in (0_u8..).zip(&record.plan) {
+                if planned.channel == channel && planned.address.expose() == address {
+                    self.step(record.id, turn, Extra::default(), |machine, c| {
+                        machine.handle_withdrawn(hop, c)
+                    });
+                }
+            }
+        }
+    }
+
+    /// The whole messages, from the store where they are not fresh.
+    async fn plans_of(&mut self, ids: Vec<MessageId>) -> Vec<Arc<MessageRecord>> {
+        let (mut records, mut missing) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.book.get(id).and_then(|entry| entry.record.clone()) {
+                Some(record) => records.push(record),
+                None => missing.push(id),
+            }
+        }
+        for page in missing.chunks(PAGE_MAX) {
+            match self.shared.store.messages(page).await {
+                Ok(found) => records.extend(found.into_iter().map(Arc::new)),
+                Err(error) => tracing::error!(%error, "plans could not be read after a stop"),
+            }
+        }
+        records
     }
 
     pub(crate) fn route_of(&self, id: MessageId, hop: u8) -> holdline_core::routing::RouteIx {

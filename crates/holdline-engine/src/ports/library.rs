@@ -1,4 +1,4 @@
-//! What a channel may look up while it encodes a message: templates, media, ids of earlier messages.
+//! What a channel may look up while it encodes a message: templates, media, earlier ids.
 
 use super::records::{MediaRecord, TemplateRecord};
 use super::store::StoreError;

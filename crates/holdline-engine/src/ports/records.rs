@@ -1,4 +1,4 @@
-//! Rows as the engine sees them: what is kept of messages, people, media, templates, tokens, routes.
+//! Rows as the engine sees them: what is kept of messages, people, media, templates and routes.
 //! Plain data; how they are stored is the store's business.
 
 use bytes::Bytes;

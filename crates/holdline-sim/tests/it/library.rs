@@ -105,13 +105,14 @@ async fn templates_come_in_pages_that_lead_to_each_other() {
         });
     }
     let bench = Bench::with(config).await;
-    let path = format!("{WABA}/message_templates?limit=10&fields=name,status");
+    let path = format!("{WABA}/message_templates?limit=10&fields=name,status&summary=total_count");
     let mut url = bench.graph(&path);
     let mut names = Vec::new();
     let mut pages = 0;
     loop {
         let (status, page) = answer(bench.http.get(&url).bearer_auth(TOKEN)).await;
         assert_eq!(status, 200);
+        assert_eq!(page["summary"]["total_count"], 23);
         pages += 1;
         for item in page["data"].as_array().unwrap() {
             assert!(

@@ -42,7 +42,9 @@ pub(crate) fn completions(args: CompletionsArgs, context: &Context) -> anyhow::R
     clap_complete::generate(args.shell, &mut Cli::command(), "holdline", &mut script);
     let script = String::from_utf8(script)?;
     if context.out.json {
-        context.out.value(&json!({"shell": args.shell.to_string(), "script": script}));
+        context
+            .out
+            .value(&json!({"shell": args.shell.to_string(), "script": script}));
     } else {
         context.out.text(&script);
     }

@@ -57,7 +57,9 @@ pub(crate) async fn run(_: ServeArgs, context: &Context) -> anyhow::Result<Exit>
     let server = Server::start(config).await?;
     tracing::info!(address = %server.address, "listening");
     if context.out.json {
-        let tls = server.tls_address.map(|address| format!("https://{address}"));
+        let tls = server
+            .tls_address
+            .map(|address| format!("https://{address}"));
         let url = format!("http://{}", server.address);
         context.out.value(&json!({"url": url, "tls_url": tls}));
     }
@@ -76,7 +78,11 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> anyhow::Result<Ex
     };
     let played = demo::play(&order).await?;
     let verdict = &played.verdict;
-    let exit = if verdict.is_good() { Exit::Done } else { Exit::Failed };
+    let exit = if verdict.is_good() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
     if context.out.json {
         context.out.value(&serde_json::to_value(verdict)?);
     } else {
@@ -100,7 +106,11 @@ pub(crate) async fn sandbox(args: SandboxArgs, context: &Context) -> anyhow::Res
         smtp: args.smtp_listen,
         control: args.control_listen,
     };
-    let sandbox = Sandbox::start(SandboxConfig { listen, ..SandboxConfig::default() }).await?;
+    let sandbox = Sandbox::start(SandboxConfig {
+        listen,
+        ..SandboxConfig::default()
+    })
+    .await?;
     let server = args.server_url.as_str().trim_end_matches('/');
     sandbox.set_whatsapp_webhook(Some(format!("{server}/hooks/whatsapp")));
     sandbox.set_sms_inbound(Some(format!("{server}/hooks/sms")));
@@ -113,9 +123,18 @@ pub(crate) async fn sandbox(args: SandboxArgs, context: &Context) -> anyhow::Res
 /// Says where the providers are, and with which secrets a server reaches them.
 fn announce(sandbox: &Sandbox, server: &str, context: &Context) {
     let defaults = SandboxConfig::default();
-    let number = defaults.whatsapp.numbers.first().cloned().unwrap_or_default();
+    let number = defaults
+        .whatsapp
+        .numbers
+        .first()
+        .cloned()
+        .unwrap_or_default();
     let urls = sandbox.urls();
-    let token = defaults.whatsapp.access_tokens.first().map(|token| token.expose().to_owned());
+    let token = defaults
+        .whatsapp
+        .access_tokens
+        .first()
+        .map(|token| token.expose().to_owned());
     let facts = json!({
         "whatsapp": urls.whatsapp,
         "sms": urls.sms,
@@ -135,10 +154,14 @@ fn announce(sandbox: &Sandbox, server: &str, context: &Context) {
         return context.out.value(&facts);
     }
     for (name, value) in facts.as_object().into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
+        let text = value
+            .as_str()
+            .map_or_else(|| Value::to_string(value), str::to_owned);
         context.out.line(format!("{name:<18} {text}"));
     }
-    context.out.line("Break it:  curl -d '{\"profile\":\"server_errors\"}' CONTROL/control/outages");
+    context
+        .out
+        .line("Break it:  curl -d '{\"profile\":\"server_errors\"}' CONTROL/control/outages");
 }
 
 /// Waits for Ctrl-C or a polite kill.

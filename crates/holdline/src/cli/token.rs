@@ -92,12 +92,28 @@ async fn list(store: &dyn Store, context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn revoke(store: &dyn Store, id: &str, context: &Context) -> anyhow::Result<Exit> {
-    let known = store.tokens().await?.into_iter().any(|token| token.id == id);
-    anyhow::ensure!(known, "there is no token {id}; `holdline token list` shows them");
+    let known = store
+        .tokens()
+        .await?
+        .into_iter()
+        .any(|token| token.id == id);
+    anyhow::ensure!(
+        known,
+        "there is no token {id}; `holdline token list` shows them"
+    );
     let at = SystemClock.now();
-    write(store, Op::TokenRevoke { id: id.to_owned(), at }).await?;
+    write(
+        store,
+        Op::TokenRevoke {
+            id: id.to_owned(),
+            at,
+        },
+    )
+    .await?;
     if context.out.json {
-        context.out.value(&json!({"id": id, "revoked_at": rfc3339(at)}));
+        context
+            .out
+            .value(&json!({"id": id, "revoked_at": rfc3339(at)}));
     } else {
         eprintln!("token {id} is revoked");
     }
@@ -148,10 +164,21 @@ fn listed(rows: &[TokenRow]) -> String {
     let titles = ["TOKEN", "NAME", "APP", "SENDERS", "CREATED", "REVOKED"];
     let cells = |row: &TokenRow| {
         let all = row.senders.is_empty();
-        let senders = if all { "all".to_owned() } else { row.senders.join(", ") };
+        let senders = if all {
+            "all".to_owned()
+        } else {
+            row.senders.join(", ")
+        };
         let revoked = row.revoked_at.clone().unwrap_or_else(|| "-".to_owned());
         let created = row.created_at.clone();
-        vec![row.id.clone(), row.name.clone(), row.app.clone(), senders, created, revoked]
+        vec![
+            row.id.clone(),
+            row.name.clone(),
+            row.app.clone(),
+            senders,
+            created,
+            revoked,
+        ]
     };
     table(&titles, rows.iter().map(cells))
 }
@@ -182,8 +209,11 @@ mod tests {
             created_at: "2026-01-01".into(),
             revoked_at: Some("2026-02-01".into()),
         };
-        let scoped =
-            TokenRow { senders: vec!["1".into(), "2".into()], revoked_at: None, ..row.clone() };
+        let scoped = TokenRow {
+            senders: vec!["1".into(), "2".into()],
+            revoked_at: None,
+            ..row.clone()
+        };
         expect![[r#"
              TOKEN  NAME  APP      SENDERS  CREATED     REVOKED
              t1     shop  default  all      2026-01-01  2026-02-01

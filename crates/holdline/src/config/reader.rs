@@ -80,7 +80,8 @@ impl Reader {
             return T::unset().or_else(|| self.missing(at, &path, key));
         };
         self.show(at, section, key, Some(&entry.value), entry.origin.clone());
-        self.typed(&path, key, &entry).or_else(|| self.stand_in(path, key))
+        self.typed(&path, key, &entry)
+            .or_else(|| self.stand_in(path, key))
     }
 
     fn stand_in<T: Field>(&mut self, path: String, key: &Key) -> Option<T> {

@@ -45,12 +45,26 @@ pub(super) struct Seen {
 
 impl App {
     pub(super) async fn start(stage: &Stage) -> anyhow::Result<Self> {
-        let client = Client::new(ClientConfig { in_flight_max: 128, ..ClientConfig::default() })?;
+        let client = Client::new(ClientConfig {
+            in_flight_max: 128,
+            ..ClientConfig::default()
+        })?;
         let url = format!("{}/v23.0/{PHONE_ID}/messages", stage.url()).parse()?;
-        let app = Self { client, url, token: stage.token(), seen: Arc::default() };
-        let listener = stage.webhooks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let app = Self {
+            client,
+            url,
+            token: stage.token(),
+            seen: Arc::default(),
+        };
+        let listener = stage
+            .webhooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let listener = listener.context("the app's webhook address is taken")?;
-        let router = Router::new().route("/webhooks", post(receive)).with_state(app.clone());
+        let router = Router::new()
+            .route("/webhooks", post(receive))
+            .with_state(app.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(app)
     }
@@ -82,14 +96,19 @@ impl App {
     /// Every accepted message has at least one status.
     pub(super) fn heard_of_all(&self) -> bool {
         let seen = self.seen();
-        seen.accepted.values().all(|(id, _)| seen.statuses.contains_key(id))
+        seen.accepted
+            .values()
+            .all(|(id, _)| seen.statuses.contains_key(id))
     }
 
     /// Ids in statuses that the app was never given.
     pub(super) fn strangers(&self) -> usize {
         let seen = self.seen();
         let given: BTreeSet<&String> = seen.accepted.values().map(|(id, _)| id).collect();
-        seen.statuses.keys().filter(|id| !given.contains(id)).count()
+        seen.statuses
+            .keys()
+            .filter(|id| !given.contains(id))
+            .count()
     }
 
     /// One request; an app that gets no answer or a 5xx asks again with the same key.
@@ -112,10 +131,16 @@ impl App {
     }
 
     fn take(&self, body: &[u8]) {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
+        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            return;
+        };
         let change = &value["entry"][0]["changes"][0]["value"];
-        let Some(status) = change["statuses"][0]["status"].as_str() else { return };
-        let Some(id) = change["statuses"][0]["id"].as_str() else { return };
+        let Some(status) = change["statuses"][0]["status"].as_str() else {
+            return;
+        };
+        let Some(id) = change["statuses"][0]["id"].as_str() else {
+            return;
+        };
         let mut seen = self.seen();
         let best = seen.statuses.get(id).map_or(0, |known| rank(known));
         if rank(status) >= best {
@@ -125,11 +150,16 @@ impl App {
 }
 
 fn rank(status: &str) -> usize {
-    FINAL.iter().position(|known| *known == status).map_or(0, |at| at + 1)
+    FINAL
+        .iter()
+        .position(|known| *known == status)
+        .map_or(0, |at| at + 1)
 }
 
 async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let header = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
+    let header = headers
+        .get("x-hub-signature-256")
+        .and_then(|value| value.to_str().ok());
     if !header.is_some_and(|header| signature::verify(APP_SECRET.as_bytes(), &body, header)) {
         app.seen().bad_signatures += 1;
         return StatusCode::UNAUTHORIZED;

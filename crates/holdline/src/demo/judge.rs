@@ -58,12 +58,19 @@ impl Verdict {
 
 impl Marks {
     pub(super) fn new(now_ms: i64) -> Self {
-        Self { broke_at_ms: now_ms, mended_at_ms: i64::MAX, was_down: false, back_at_ms: None }
+        Self {
+            broke_at_ms: now_ms,
+            mended_at_ms: i64::MAX,
+            was_down: false,
+            back_at_ms: None,
+        }
     }
 
     /// Looks whether the WhatsApp route has gone or come back.
     pub(super) fn look(&mut self, routes: &[RouteStatus], now_ms: i64) {
-        let whatsapp = routes.iter().find(|route| route.channel == ChannelKind::WHATSAPP);
+        let whatsapp = routes
+            .iter()
+            .find(|route| route.channel == ChannelKind::WHATSAPP);
         let Some(route) = whatsapp else { return };
         match route.health {
             Health::Down | Health::AccountFault => {
@@ -71,7 +78,8 @@ impl Marks {
                 self.back_at_ms = None;
             }
             Health::Up if self.was_down && now_ms >= self.mended_at_ms => {
-                self.back_at_ms.get_or_insert(route.since.0.max(self.mended_at_ms));
+                self.back_at_ms
+                    .get_or_insert(route.since.0.max(self.mended_at_ms));
             }
             Health::Up
             | Health::Suspect
@@ -95,10 +103,17 @@ pub(super) async fn judge(
     let mut latencies: BTreeMap<&'static str, Vec<i64>> = BTreeMap::new();
     for (marker, (_, asked_at)) in &seen.accepted {
         if let Some(first) = arrivals.get(marker).and_then(|rows| rows.first()) {
-            latencies.entry(phase(*asked_at, marks)).or_default().push(first.at_ms - asked_at);
+            latencies
+                .entry(phase(*asked_at, marks))
+                .or_default()
+                .push(first.at_ms - asked_at);
         }
     }
-    let missing = seen.accepted.keys().filter(|marker| !arrivals.contains_key(marker)).count();
+    let missing = seen
+        .accepted
+        .keys()
+        .filter(|marker| !arrivals.contains_key(marker))
+        .count();
     let doubles: usize = arrivals.values().map(|rows| rows.len() - 1).sum();
     Ok(Verdict {
         profile: order.profile.clone(),
@@ -110,7 +125,10 @@ pub(super) async fn judge(
         unknown_resolved,
         first_failover_s: first_failover(&arrivals, marks),
         back_s: marks.back_at_ms.map(|at| seconds(at - marks.mended_at_ms)),
-        latency_ms: latencies.into_iter().map(|(phase, all)| (phase, percentiles(all))).collect(),
+        latency_ms: latencies
+            .into_iter()
+            .map(|(phase, all)| (phase, percentiles(all)))
+            .collect(),
         webhook_faults: strangers + seen.bad_signatures,
     })
 }
@@ -126,17 +144,18 @@ fn arrivals(stage: &Stage) -> BTreeMap<u32, Vec<Arrival>> {
     for row in stage.sandbox.ledger(0, LEDGER_MAX) {
         if let Some(marker) = marker_in(&row.text) {
             let at_ms = i64::try_from(row.at_ms).unwrap_or(i64::MAX);
-            arrivals
-                .entry(marker)
-                .or_default()
-                .push(Arrival { channel: name_of(row.channel), at_ms });
+            arrivals.entry(marker).or_default().push(Arrival {
+                channel: name_of(row.channel),
+                at_ms,
+            });
         }
     }
     arrivals
 }
 
 fn marker_in(text: &str) -> Option<u32> {
-    text.match_indices('#').find_map(|(at, _)| text.get(at + 1..at + 7)?.parse().ok())
+    text.match_indices('#')
+        .find_map(|(at, _)| text.get(at + 1..at + 7)?.parse().ok())
 }
 
 fn first_failover(arrivals: &BTreeMap<u32, Vec<Arrival>>, marks: &Marks) -> Option<f64> {
@@ -156,11 +175,16 @@ async fn unknown_resolved(stage: &Stage) -> anyhow::Result<usize> {
     let mut resolved = 0;
     loop {
         let page = store.list_messages(&filter, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(resolved) };
+        let Some(last) = page.last() else {
+            return Ok(resolved);
+        };
         filter.before = Some(last.message.id);
         for stored in &page {
             let timeline = store.timeline(stored.message.id).await?;
-            let doubted = timeline.decisions.iter().any(|decision| decision.code == "in_doubt");
+            let doubted = timeline
+                .decisions
+                .iter()
+                .any(|decision| decision.code == "in_doubt");
             resolved += usize::from(doubted && stored.delivery.state.is_ended());
         }
     }
@@ -179,7 +203,10 @@ fn phase(asked_at_ms: i64, marks: &Marks) -> &'static str {
 fn percentiles(mut all: Vec<i64>) -> Percentiles {
     all.sort_unstable();
     let at = |share: usize| all.get(all.len().saturating_sub(1) * share / 100).copied();
-    Percentiles { p50: at(50), p95: at(95) }
+    Percentiles {
+        p50: at(50),
+        p95: at(95),
+    }
 }
 
 fn seconds(ms: i64) -> f64 {

@@ -59,7 +59,9 @@ pub(crate) async fn play(order: &Order) -> anyhow::Result<Played> {
     let stream = tokio::spawn(app.clone().stream(order.rate, order.duration));
     let mut marks = Marks::new(stage.now_ms());
     watch_until(begin + third, &stage, &app, &mut show, &mut marks).await;
-    let outage = stage.sandbox.start_outage(OutageOrder::new(&order.profile))?;
+    let outage = stage
+        .sandbox
+        .start_outage(OutageOrder::new(&order.profile))?;
     marks.broke_at_ms = stage.now_ms();
     show.say(&format!("WhatsApp breaks: {}", order.profile));
     watch_until(begin + 2 * third, &stage, &app, &mut show, &mut marks).await;
@@ -74,13 +76,7 @@ pub(crate) async fn play(order: &Order) -> anyhow::Result<Played> {
     Ok(Played { verdict, stage })
 }
 
-async fn watch_until(
-    until: Instant,
-    stage: &Stage,
-    app: &App,
-    show: &mut Show,
-    marks: &mut Marks,
-) {
+async fn watch_until(until: Instant, stage: &Stage, app: &App, show: &mut Show, marks: &mut Marks) {
     while Instant::now() < until {
         look(stage, app, show, marks);
         sleep_until(until.min(Instant::now() + LOOK)).await;
@@ -106,5 +102,10 @@ async fn settle(stage: &Stage, app: &App, show: &mut Show, marks: &mut Marks) {
 fn look(stage: &Stage, app: &App, show: &mut Show, marks: &mut Marks) {
     let routes = stage.server.engine.routes();
     marks.look(&routes, stage.now_ms());
-    show.draw(&routes, &stage.server.engine.totals(), app, &stage.delivered());
+    show.draw(
+        &routes,
+        &stage.server.engine.totals(),
+        app,
+        &stage.delivered(),
+    );
 }

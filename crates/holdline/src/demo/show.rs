@@ -27,11 +27,22 @@ impl Show {
     pub(super) fn new(order: &Order) -> Self {
         let terminal = std::io::stderr().is_terminal() && !order.quiet;
         let total = order.duration.as_secs() * u64::from(order.rate);
-        let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let bar = if terminal {
+            ProgressBar::new(total)
+        } else {
+            ProgressBar::hidden()
+        };
         let style = ProgressStyle::with_template("{elapsed:>4} {bar:20} {pos}/{len}  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let said_at = Instant::now();
-        Self { bar, total, terminal, quiet: order.quiet, health: BTreeMap::new(), said_at }
+        Self {
+            bar,
+            total,
+            terminal,
+            quiet: order.quiet,
+            health: BTreeMap::new(),
+            said_at,
+        }
     }
 
     /// One line that stays.
@@ -55,7 +66,10 @@ impl Show {
             if self.health.insert(route.name.clone(), route.health) != Some(route.health) {
                 let why = if route.reason.is_empty() { "" } else { ": " };
                 let state = route.health.name();
-                self.say(&format!("{} is {state}{why}{}", route.channel, route.reason));
+                self.say(&format!(
+                    "{} is {state}{why}{}",
+                    route.channel, route.reason
+                ));
             }
         }
         let sent = app.seen().accepted.len() as u64;
@@ -74,8 +88,10 @@ impl Show {
 }
 
 fn counts(totals: &Totals, delivered: &BTreeMap<&'static str, usize>) -> String {
-    let by_channel: Vec<String> =
-        delivered.iter().map(|(channel, count)| format!("{channel} {count}")).collect();
+    let by_channel: Vec<String> = delivered
+        .iter()
+        .map(|(channel, count)| format!("{channel} {count}"))
+        .collect();
     let unsettled = totals.in_doubt;
     format!(
         "delivered: {}  waiting {}  unknown {unsettled}",
@@ -104,9 +120,15 @@ pub(crate) fn table(verdict: &Verdict) -> String {
     ]);
     for (phase, latency) in &verdict.latency_ms {
         let ms = |value: Option<i64>| value.map_or_else(|| "-".into(), |ms| format!("{ms} ms"));
-        let words = format!("{} / {} (p50 / p95 to delivery)", ms(latency.p50), ms(latency.p95));
+        let words = format!(
+            "{} / {} (p50 / p95 to delivery)",
+            ms(latency.p50),
+            ms(latency.p95)
+        );
         rows.push((phase, words));
     }
-    let cells = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+    let cells = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value]);
     crate::cli::table(&["", "RESULT"], cells)
 }

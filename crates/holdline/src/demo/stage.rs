@@ -31,7 +31,9 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("holdline-demo-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("holdline-demo-")
+            .tempdir()?;
         let sandbox = Sandbox::start(sandbox_config()).await?;
         let webhooks = TcpListener::bind("127.0.0.1:0").await?;
         let callback = format!("http://{}/webhooks", webhooks.local_addr()?);
@@ -53,7 +55,12 @@ impl Stage {
         let kept = server.engine.commit(vec![Op::Token(token)]).await?;
         kept.map_err(|conflict| anyhow!("the demo's token was refused: {conflict:?}"))?;
         let webhooks = std::sync::Mutex::new(Some(webhooks));
-        Ok(Self { sandbox, server, webhooks, folder })
+        Ok(Self {
+            sandbox,
+            server,
+            webhooks,
+            folder,
+        })
     }
 
     /// Every person has a WhatsApp number; every fourth can only fall back to e-mail.
@@ -61,8 +68,14 @@ impl Stage {
         let mut csv = String::from("name,whatsapp,sms,email,sms_consent\n");
         for person in 0..PEOPLE {
             let (number, email) = (number_of(person), email_of(person));
-            let consent = if by_mail(person) { "withdrawn" } else { "given" };
-            csv.push_str(&format!("Person {person},{number},{number},{email},{consent}\n"));
+            let consent = if by_mail(person) {
+                "withdrawn"
+            } else {
+                "given"
+            };
+            csv.push_str(&format!(
+                "Person {person},{number},{number},{email},{consent}\n"
+            ));
         }
         let url = format!("{}/api/v1/contacts/import", self.url()).parse()?;
         let request = Request::post(url, "/api/v1/contacts/import")
@@ -72,7 +85,10 @@ impl Stage {
         let response = Client::new(ClientConfig::default())?.send(request).await?;
         let report: serde_json::Value = serde_json::from_slice(&response.body)?;
         let imported = report["imported"].as_u64().unwrap_or(0);
-        anyhow::ensure!(imported == u64::from(PEOPLE), "people were refused: {report}");
+        anyhow::ensure!(
+            imported == u64::from(PEOPLE),
+            "people were refused: {report}"
+        );
         Ok(())
     }
 
@@ -139,7 +155,11 @@ fn sandbox_config() -> SandboxConfig {
         app_secret: holdline_sim::config::Secret::new(APP_SECRET),
         ..WhatsappConfig::default()
     };
-    SandboxConfig { whatsapp, webhooks: WebhookConfig::default(), ..SandboxConfig::default() }
+    SandboxConfig {
+        whatsapp,
+        webhooks: WebhookConfig::default(),
+        ..SandboxConfig::default()
+    }
 }
 
 fn secrets() -> [(&'static str, &'static str); 5] {

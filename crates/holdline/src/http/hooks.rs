@@ -1,8 +1,9 @@
 //! Where providers call us: `/hooks/{channel}`. Takes the raw bytes, has them checked and stored,
 //! and only then answers 200. Never reads what they say.
 
+use super::body::{Unread, read_whole};
 use super::state::AppState;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
@@ -38,11 +39,10 @@ pub(crate) async fn handle(
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     });
     let headers = headers.collect();
-    let Ok(body) = to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
-        return answer(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "more than 3 MiB, or broken off",
-        );
+    let body = match read_whole(request.into_body(), BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(Unread::TooLong) => return answer(StatusCode::PAYLOAD_TOO_LARGE, "more than 3 MiB"),
+        Err(Unread::BrokenOff) => return answer(StatusCode::BAD_REQUEST, "broken off"),
     };
     let hook = HookRequest {
         url: full_url(&state, &uri),

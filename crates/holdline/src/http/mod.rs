@@ -3,22 +3,26 @@
 
 pub(crate) mod api;
 pub(crate) mod auth;
+mod body;
 pub(crate) mod cloud_api;
 mod hooks;
 mod media_link;
 pub(crate) mod ops;
+mod priority;
 pub(crate) mod state;
 
 use axum::Router;
 use axum::routing::{any, get};
 use state::AppState;
+use std::time::Duration;
 
 pub(crate) fn router(state: AppState) -> Router {
+    let request_time_max = Duration::from_millis(state.config.http.request_timeout_ms);
     Router::new()
         .route("/hooks/{channel}", any(hooks::handle))
         .route("/media/f/{id}", get(media_link::for_app))
         .route("/media/l/{id}", get(media_link::for_person))
-        .nest("/api/v1", api::router())
+        .nest("/api/v1", api::router(request_time_max))
         .merge(ops::router())
         .fallback(cloud_api::handle)
         .with_state(state)

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use holdline_core::Timestamp;
+use holdline_core::health::Health;
 use holdline_engine::Counts;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -70,12 +71,9 @@ async fn metrics(State(state): State<AppState>) -> Response {
         .map_or(0, |at| engine.now().since_ms(at));
     state.metrics.oldest_waiting(oldest_ms as f64 / 1_000.0);
     for route in engine.routes() {
-        for health in holdline_core::health::Health::ALL {
-            if health != route.health {
-                state
-                    .metrics
-                    .route_health(&route.name, Some(health.name()), route.health.name());
-            }
+        for health in Health::ALL {
+            let is = health == route.health;
+            state.metrics.route_health(&route.name, health.name(), is);
         }
     }
     let text = joined(&state.metrics.text(), &counts_text(&engine.counts()));

@@ -15,7 +15,10 @@ async fn writes(stack: &Stack, words: &str) {
     let before = stack.receiver.messages().len();
     let send = PersonSend::text(words).over(Provider::Sms);
     stack.sandbox.person_sends(PERSON, send).expect("sent");
-    until_true("it reaches the app", || stack.receiver.messages().len() > before).await;
+    until_true("it reaches the app", || {
+        stack.receiver.messages().len() > before
+    })
+    .await;
     let got = stack.receiver.messages();
     assert_eq!(got.len(), before + 1);
     let message = &got[before]["messages"][0];
@@ -32,8 +35,18 @@ async fn with_mailbox(stack: &Stack) {
     ]);
     let request = stack.http.post(format!("{}/api/v1/contacts", stack.url));
     let contact = json!({"name": "Ann", "addresses": addresses});
-    let response = request.bearer_auth(&stack.token).json(&contact).send().await.expect("answer");
-    assert_eq!(response.status(), 201, "{}", response.text().await.unwrap_or_default());
+    let response = request
+        .bearer_auth(&stack.token)
+        .json(&contact)
+        .send()
+        .await
+        .expect("answer");
+    assert_eq!(
+        response.status(),
+        201,
+        "{}",
+        response.text().await.unwrap_or_default()
+    );
 }
 
 /// Sends, waits for the end, and gives the channel it went by and the channels of its plan.
@@ -43,12 +56,18 @@ async fn sent_by(stack: &Stack, text: &str) -> (String, Vec<String>) {
     assert_eq!(message["state"], "delivered", "{message}");
     let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let plan = message["plan"].as_array().into_iter().flatten();
-    (text_of(&message["channel"]), plan.map(|hop| text_of(&hop["channel"])).collect())
+    (
+        text_of(&message["channel"]),
+        plan.map(|hop| text_of(&hop["channel"])).collect(),
+    )
 }
 
 /// How many SMS to the person the provider was asked to send.
 fn texts(stack: &Stack) -> u64 {
-    stack.sandbox.person(PERSON).map_or(0, |person| person.attempts.sms)
+    stack
+        .sandbox
+        .person(PERSON)
+        .map_or(0, |person| person.attempts.sms)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,10 +78,17 @@ async fn after_stop_failover_goes_by_mail_and_after_start_by_sms_again() {
     assert_eq!(sent_by(&stack, "first").await.0, "sms");
     writes(&stack, "STOP").await;
     let (channel, plan) = sent_by(&stack, "second").await;
-    assert_eq!((channel.as_str(), plan.contains(&"sms".to_owned())), ("email", false), "{plan:?}");
+    assert_eq!(
+        (channel.as_str(), plan.contains(&"sms".to_owned())),
+        ("email", false),
+        "{plan:?}"
+    );
     assert_eq!(texts(&stack), 1);
     until_true("the mail arrives", || {
-        stack.received(MAIL).iter().any(|(_, text)| text.contains("second"))
+        stack
+            .received(MAIL)
+            .iter()
+            .any(|(_, text)| text.contains("second"))
     })
     .await;
     writes(&stack, "START").await;
@@ -77,20 +103,33 @@ async fn after_stop_a_message_without_another_way_is_held_and_says_so() {
     assert_eq!(sent_by(&stack, "first").await.0, "sms");
     writes(&stack, "Stop.").await;
     for number in 0..8 {
-        stack.send_text(&format!("+1650555410{number}"), "makes the outage certain").await;
+        stack
+            .send_text(&format!("+1650555410{number}"), "makes the outage certain")
+            .await;
     }
     until_health(&stack, "whatsapp", "down").await;
     let id = stack.send_text(PERSON, "second").await;
     let held = until("the message says that it is held", || async {
         let message = stack.message(&id).await;
-        let decisions = message["timeline"]["decisions"].as_array().cloned().unwrap_or_default();
+        let decisions = message["timeline"]["decisions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         (!decisions.is_empty()).then_some(message)
     })
     .await;
     assert_eq!(held["state"], "waiting", "{held}");
-    assert!(held["waits_for"].as_str().is_some_and(|words| !words.is_empty()), "{held}");
+    assert!(
+        held["waits_for"]
+            .as_str()
+            .is_some_and(|words| !words.is_empty()),
+        "{held}"
+    );
     let plan = held["plan"].as_array().expect("a plan");
-    assert!(plan.iter().all(|hop| hop["channel"] == "whatsapp"), "{held}");
+    assert!(
+        plan.iter().all(|hop| hop["channel"] == "whatsapp"),
+        "{held}"
+    );
     stack.mend();
     assert_eq!(until_ended(&stack, &id).await["channel"], "whatsapp");
     assert_eq!(texts(&stack), 1, "the person said stop");
@@ -126,7 +165,12 @@ async fn who_stopped_gets_no_sms_by_a_plan_either() {
     let refused = send().await.expect("an answer");
     assert_eq!(refused.status(), 422);
     let problem: Value = refused.json().await.expect("JSON");
-    assert!(problem["type"].as_str().is_some_and(|it| it.contains("no-consent")), "{problem}");
+    assert!(
+        problem["type"]
+            .as_str()
+            .is_some_and(|it| it.contains("no-consent")),
+        "{problem}"
+    );
     assert_eq!(texts(&stack), 1);
 }
 
@@ -144,11 +188,21 @@ async fn help_is_answered_with_the_configured_text_once() {
     let stack = Stack::start_with(options).await;
     writes(&stack, "HELP").await;
     until_true("the answer arrives", || texts(&stack) == 1).await;
-    assert_eq!(stack.received(PERSON), [("sms".to_owned(), HELP.to_owned())]);
+    assert_eq!(
+        stack.received(PERSON),
+        [("sms".to_owned(), HELP.to_owned())]
+    );
     writes(&stack, "thanks").await;
     stack.send_text(PERSON, "you are welcome").await;
-    until_true("a later message arrives", || stack.received(PERSON).len() > 1).await;
-    let answers = stack.received(PERSON).iter().filter(|(_, text)| text == HELP).count();
+    until_true("a later message arrives", || {
+        stack.received(PERSON).len() > 1
+    })
+    .await;
+    let answers = stack
+        .received(PERSON)
+        .iter()
+        .filter(|(_, text)| text == HELP)
+        .count();
     assert_eq!(answers, 1);
     assert!(stack.receiver.statuses("").is_empty());
 }
@@ -158,6 +212,9 @@ async fn help_without_a_configured_text_is_left_to_the_app() {
     let stack = Stack::start_with(quick()).await;
     writes(&stack, "help").await;
     stack.send_text(PERSON, "we help").await;
-    until_true("the app's answer arrives", || !stack.received(PERSON).is_empty()).await;
+    until_true("the app's answer arrives", || {
+        !stack.received(PERSON).is_empty()
+    })
+    .await;
     assert_eq!(stack.received(PERSON).len(), 1);
 }

@@ -37,7 +37,9 @@ struct Inner {
 
 impl Receiver {
     pub(crate) async fn start(secret: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("its address");
         let inner = Arc::new(Inner {
             secret: secret.to_owned(),
@@ -83,18 +85,27 @@ impl Receiver {
     /// The messages of people that were taken, in order.
     pub(crate) fn messages(&self) -> Vec<Value> {
         let values = self.values().into_iter();
-        values.filter(|value| value["messages"].is_array()).collect()
+        values
+            .filter(|value| value["messages"].is_array())
+            .collect()
     }
 
     /// The `value` of every call that was taken.
     pub(crate) fn values(&self) -> Vec<Value> {
-        let taken = self.calls().into_iter().filter(|call| call.answered / 100 == 2);
-        taken.map(|call| call.json["entry"][0]["changes"][0]["value"].clone()).collect()
+        let taken = self
+            .calls()
+            .into_iter()
+            .filter(|call| call.answered / 100 == 2);
+        taken
+            .map(|call| call.json["entry"][0]["changes"][0]["value"].clone())
+            .collect()
     }
 }
 
 async fn handshake(Query(query): Query<HashMap<String, String>>) -> (StatusCode, String) {
-    let right = query.get("hub.verify_token").is_some_and(|token| token == "verify-token");
+    let right = query
+        .get("hub.verify_token")
+        .is_some_and(|token| token == "verify-token");
     match query.get("hub.challenge") {
         Some(challenge) if right => (StatusCode::OK, challenge.clone()),
         Some(_) | None => (StatusCode::FORBIDDEN, String::new()),
@@ -104,10 +115,19 @@ async fn handshake(Query(query): Query<HashMap<String, String>>) -> (StatusCode,
 async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let inner = &receiver.inner;
     let answered = inner.answer.load(Ordering::SeqCst);
-    let header = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
+    let header = headers
+        .get("x-hub-signature-256")
+        .and_then(|value| value.to_str().ok());
     let signed = header == Some(&holdline_sim::meta_signature(&inner.secret, &body));
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let call = Call { headers, body, json, at: Instant::now(), answered, signed };
+    let call = Call {
+        headers,
+        body,
+        json,
+        at: Instant::now(),
+        answered,
+        signed,
+    };
     inner.calls.lock().expect("no panic").push(call);
     StatusCode::from_u16(answered).expect("a status")
 }

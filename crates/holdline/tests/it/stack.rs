@@ -45,7 +45,10 @@ impl Default for Options {
         Self {
             sections: String::new(),
             lines: Vec::new(),
-            sandbox: SandboxConfig { whatsapp, ..SandboxConfig::default() },
+            sandbox: SandboxConfig {
+                whatsapp,
+                ..SandboxConfig::default()
+            },
             env: Vec::new(),
             webhooks: true,
         }
@@ -88,7 +91,9 @@ impl Stack {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let receiver = Receiver::start(APP_SECRET).await;
-        let sandbox = Sandbox::start(options.sandbox.clone()).await.expect("the sandbox starts");
+        let sandbox = Sandbox::start(options.sandbox.clone())
+            .await
+            .expect("the sandbox starts");
         let address = free_address();
         let text = config_text(&folder, address, &sandbox, &receiver, &options);
         std::fs::write(folder.path().join("holdline.toml"), text).expect("the configuration");
@@ -111,8 +116,12 @@ impl Stack {
         };
         stack.serve().await;
         stack.token = stack.new_token("test", &[]);
-        stack.sandbox.set_whatsapp_webhook(Some(format!("{}/hooks/whatsapp", stack.url)));
-        stack.sandbox.set_sms_inbound(Some(format!("{}/hooks/sms", stack.url)));
+        stack
+            .sandbox
+            .set_whatsapp_webhook(Some(format!("{}/hooks/whatsapp", stack.url)));
+        stack
+            .sandbox
+            .set_sms_inbound(Some(format!("{}/hooks/sms", stack.url)));
         stack
     }
 
@@ -131,22 +140,36 @@ impl Stack {
         let mut command = self.command_of("/bin/sh", &["-c", &limit, "sh"]);
         command.args(server).stderr(Stdio::piped());
         self.launch(command).await;
-        let mut pipe = self.server.as_mut().and_then(|it| it.stderr.take()).expect("its log");
+        let mut pipe = self
+            .server
+            .as_mut()
+            .and_then(|it| it.stderr.take())
+            .expect("its log");
         let mut log = self.log();
         std::thread::spawn(move || std::io::copy(&mut pipe, &mut log));
     }
 
     async fn launch(&mut self, mut command: Command) {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
         let stdout = child.stdout.take().expect("its output");
         let line = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line).map(|_| line)
         });
-        let line = tokio::time::timeout(PATIENCE, line).await.expect("in time").expect("a thread");
+        let line = tokio::time::timeout(PATIENCE, line)
+            .await
+            .expect("in time")
+            .expect("a thread");
         let line = line.expect("a line");
         self.server = Some(child);
-        assert!(line.contains("\"url\""), "the server said {line:?}:\n{}", self.log_text());
+        assert!(
+            line.contains("\"url\""),
+            "the server said {line:?}:\n{}",
+            self.log_text()
+        );
     }
 
     /// The log of the server so far.
@@ -167,8 +190,13 @@ impl Stack {
         let mut child = self.server.take().expect("a server");
         let begin = Instant::now();
         let pid = child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread");
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill");
+        let status = tokio::task::spawn_blocking(move || child.wait())
+            .await
+            .expect("a thread");
         (status.expect("ended").code(), begin.elapsed())
     }
 
@@ -179,7 +207,10 @@ impl Stack {
 
     fn command_of(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.folder.path()).env_clear().args(args);
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .args(args);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.env("HOLDLINE_URL", &self.url);
         if !self.token.is_empty() {
@@ -190,11 +221,16 @@ impl Stack {
 
     pub(crate) fn new_token(&self, name: &str, senders: &[&str]) -> String {
         let mut args = vec!["token", "create", "--name", name, "--app", APP_ID];
-        senders.iter().for_each(|sender| args.extend(["--sender", sender]));
+        senders
+            .iter()
+            .for_each(|sender| args.extend(["--sender", sender]));
         let output = self.command(&args).output().expect("token create");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "token create: {said}");
-        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+        String::from_utf8(output.stdout)
+            .expect("text")
+            .trim()
+            .to_owned()
     }
 
     /// Posts a message as an app does; the message object without `messaging_product`.
@@ -212,7 +248,8 @@ impl Stack {
 
     /// Sends a text and gives the id that the app was given.
     pub(crate) async fn send_text(&self, to: &str, text: &str) -> String {
-        self.send(json!({"to": to, "type": "text", "text": {"body": text}})).await
+        self.send(json!({"to": to, "type": "text", "text": {"body": text}}))
+            .await
     }
 
     pub(crate) async fn send(&self, message: Value) -> String {
@@ -220,31 +257,42 @@ impl Stack {
         let status = response.status();
         let body: Value = response.json().await.expect("JSON");
         assert_eq!(status, 200, "{body}");
-        body["messages"][0]["id"].as_str().expect("an id").to_owned()
+        body["messages"][0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
     }
 
     /// GET of our own API.
     pub(crate) async fn api(&self, path: &str) -> Value {
         let url = format!("{}/api/v1{path}", self.url);
-        let response = self.http.get(url).bearer_auth(&self.token).send().await.expect("answer");
+        let response = self
+            .http
+            .get(url)
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .expect("answer");
         response.json().await.expect("JSON")
     }
 
     /// One message of our own API, by the id an app knows it by.
     pub(crate) async fn message(&self, wamid: &str) -> Value {
-        let list = self.api("/messages?limit=500").await;
-        let found = list["data"].as_array().into_iter().flatten().find(|m| m["wamid"] == wamid);
-        let id = found.unwrap_or_else(|| panic!("no message {wamid} in {list}"))["id"].clone();
-        self.api(&format!("/messages/{}", id.as_str().expect("an id"))).await
+        self.api(&format!("/messages/{wamid}")).await
     }
 
     /// The state of the route of a channel: `up`, `down`, ...
     pub(crate) async fn health(&self, channel: &str) -> String {
         let routes = self.api("/routes").await;
-        let found = routes["data"].as_array().into_iter().flatten().find(|r| r["channel"] == channel);
-        found.map_or_else(|| format!("no {channel} in {routes}"), |route| {
-            route["health"].as_str().unwrap_or_default().to_owned()
-        })
+        let found = routes["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|r| r["channel"] == channel);
+        found.map_or_else(
+            || format!("no {channel} in {routes}"),
+            |route| route["health"].as_str().unwrap_or_default().to_owned(),
+        )
     }
 
     /// What reached this person, as (channel, text), in order.
@@ -300,7 +348,10 @@ where
         if let Some(found) = condition().await {
             return found;
         }
-        assert!(Instant::now() < limit, "waited {PATIENCE:?} in vain: {what}");
+        assert!(
+            Instant::now() < limit,
+            "waited {PATIENCE:?} in vain: {what}"
+        );
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -350,10 +401,16 @@ fn config_text(
     let path = path.display();
     let callback = format!("callback_url = \"{}\"", receiver.url());
     let sections: [(&str, String); 9] = [
-        ("storage", format!("url = \"sqlite:{path}/holdline.db\"\nmedia_dir = \"{path}/media\"")),
+        (
+            "storage",
+            format!("url = \"sqlite:{path}/holdline.db\"\nmedia_dir = \"{path}/media\""),
+        ),
         ("http", format!("listen = \"{address}\"")),
         ("net", "allow_private_networks = true".into()),
-        ("whatsapp", format!("base_url = \"{}\"\ntimeout_ms = 2000", urls.whatsapp)),
+        (
+            "whatsapp",
+            format!("base_url = \"{}\"\ntimeout_ms = 2000", urls.whatsapp),
+        ),
         (
             "[whatsapp.sender]",
             format!(
@@ -381,7 +438,10 @@ fn config_text(
         ),
         (
             "[app]",
-            format!("id = \"{APP_ID}\"\n{}", if options.webhooks { &callback } else { "" }),
+            format!(
+                "id = \"{APP_ID}\"\n{}",
+                if options.webhooks { &callback } else { "" }
+            ),
         ),
         ("failover", String::new()),
     ];

@@ -25,7 +25,10 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = params.self_signed(&key).expect("signed").pem();
         let root = Certificate::from_pem(root.as_bytes()).expect("PEM");
-        Self { issuer: Issuer::new(params, key), root }
+        Self {
+            issuer: Issuer::new(params, key),
+            root,
+        }
     }
 
     /// Writes a certificate for the host, and its key.
@@ -39,8 +42,14 @@ impl Authority {
 
     /// A client that trusts nobody else and finds the host at this address.
     fn client(&self, address: SocketAddr, http1_only: bool) -> Client {
-        let client = Client::builder().tls_certs_only([self.root.clone()]).resolve(HOST, address);
-        let client = if http1_only { client.http1_only() } else { client };
+        let client = Client::builder()
+            .tls_certs_only([self.root.clone()])
+            .resolve(HOST, address);
+        let client = if http1_only {
+            client.http1_only()
+        } else {
+            client
+        };
         client.build().expect("a client")
     }
 }
@@ -52,7 +61,10 @@ struct Files {
 
 impl Files {
     fn in_folder(folder: &Path) -> Self {
-        Self { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") }
+        Self {
+            certificate: folder.join("certificate.pem"),
+            key: folder.join("key.pem"),
+        }
     }
 }
 
@@ -61,7 +73,10 @@ async fn start(files: &Files) -> (Stack, SocketAddr) {
     let mut options = Options::default();
     options.env = [
         ("HOLDLINE_HTTP_TLS_LISTEN", address.to_string()),
-        ("HOLDLINE_HTTP_TLS_CERTIFICATE", files.certificate.display().to_string()),
+        (
+            "HOLDLINE_HTTP_TLS_CERTIFICATE",
+            files.certificate.display().to_string(),
+        ),
         ("HOLDLINE_HTTP_TLS_KEY", files.key.display().to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -70,7 +85,11 @@ async fn start(files: &Files) -> (Stack, SocketAddr) {
 }
 
 fn url(stack: &Stack, address: SocketAddr) -> String {
-    format!("https://{HOST}:{}/v23.0/{}/messages", address.port(), stack.phone_id)
+    format!(
+        "https://{HOST}:{}/v23.0/{}/messages",
+        address.port(),
+        stack.phone_id
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,17 +103,30 @@ async fn apps_with_a_fixed_host_name_send_by_http2_and_http1() {
         let body = json!({"messaging_product": "whatsapp", "to": PERSON,
             "type": "text", "text": {"body": format!("by {version:?}")}});
         let client = authority.client(address, http1_only);
-        let request = client.post(url(&stack, address)).bearer_auth(&stack.token).json(&body);
+        let request = client
+            .post(url(&stack, address))
+            .bearer_auth(&stack.token)
+            .json(&body);
         let response = request.send().await.expect("an answer");
-        assert_eq!((response.status().as_u16(), response.version()), (200, version));
+        assert_eq!(
+            (response.status().as_u16(), response.version()),
+            (200, version)
+        );
         let reply: Value = response.json().await.expect("JSON");
         let id = reply["messages"][0]["id"].as_str().expect("an id");
         assert_eq!(until_ended(&stack, id).await["state"], "delivered");
     }
     assert_eq!(stack.received(PERSON).len(), 2);
     let stranger = Authority::new().client(address, false);
-    assert!(stranger.get(url(&stack, address)).send().await.is_err(), "another authority");
-    let plain = stack.http.get(format!("http://{address}/healthz")).send().await;
+    assert!(
+        stranger.get(url(&stack, address)).send().await.is_err(),
+        "another authority"
+    );
+    let plain = stack
+        .http
+        .get(format!("http://{address}/healthz"))
+        .send()
+        .await;
     assert!(plain.is_err(), "no plain HTTP where TLS is spoken");
 }
 
@@ -109,21 +141,41 @@ async fn a_new_certificate_is_taken_up_without_a_restart_and_a_broken_one_is_not
     let trusted = async |authority: &Authority| {
         let client = authority.client(address, false);
         let health = format!("https://{HOST}:{}/healthz", address.port());
-        client.get(health).send().await.is_ok_and(|response| response.status() == 200)
+        client
+            .get(health)
+            .send()
+            .await
+            .is_ok_and(|response| response.status() == 200)
     };
     assert!(trusted(&old).await && !trusted(&new).await);
     let kept = old.client(address, false);
     let health = format!("https://{HOST}:{}/healthz", address.port());
-    assert_eq!(kept.get(&health).send().await.expect("an answer").status(), 200);
+    assert_eq!(
+        kept.get(&health).send().await.expect("an answer").status(),
+        200
+    );
     std::fs::write(&files.certificate, "this is no certificate").expect("written");
     until("the broken file is reported", || async {
-        stack.log_text().contains("the TLS certificate stays the old one").then_some(())
+        stack
+            .log_text()
+            .contains("the TLS certificate stays the old one")
+            .then_some(())
     })
     .await;
-    assert!(trusted(&old).await, "a running server never loses its certificate");
+    assert!(
+        trusted(&old).await,
+        "a running server never loses its certificate"
+    );
     new.certify(&files);
-    until("the new certificate is served", || async { trusted(&new).await.then_some(()) }).await;
+    until("the new certificate is served", || async {
+        trusted(&new).await.then_some(())
+    })
+    .await;
     assert!(!trusted(&old).await, "the old one is gone");
-    let still = kept.get(&health).send().await.expect("an open connection goes on");
+    let still = kept
+        .get(&health)
+        .send()
+        .await
+        .expect("an open connection goes on");
     assert_eq!(still.status(), 200);
 }

@@ -201,6 +201,22 @@ impl Delivery {
         self.finish(step, context.policy)
     }
 
+    /// The person said stop at the address of this hop: nothing more leaves by it. An attempt that
+    /// has left may still succeed.
+    pub fn handle_withdrawn(&mut self, hop: u8, context: Context<'_>) -> Step {
+        let mut step = Step::default();
+        let known = usize::from(hop) < self.hops.len();
+        if known && !self.state.is_ended() && !self.is_spent(hop) {
+            self.spend(hop);
+            step.changed = true;
+            step.decide(hop, self.number(), Reason::ConsentWithdrawn);
+            if let State::Waiting { due } = &mut self.state {
+                *due = context.now.min(*due);
+            }
+        }
+        self.finish(step, context.policy)
+    }
+
     /// The process died while an attempt was in flight: its outcome is unknown (invariant 3).
     pub fn handle_recovered(&mut self, context: Context<'_>) -> Step {
         let mut step = Step::default();

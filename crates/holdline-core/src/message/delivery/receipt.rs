@@ -49,7 +49,11 @@ impl Delivery {
         let arrives = before < Progress::Delivered && progress >= Progress::Delivered;
         if arrives && self.arrived_by_other(number) {
             step.effects.push(Effect::Duplicate { number });
-            step.decide(self.hop_of(number).unwrap_or(self.hop), number, Reason::Duplicate);
+            step.decide(
+                self.hop_of(number).unwrap_or(self.hop),
+                number,
+                Reason::Duplicate,
+            );
         }
         self.tell(number, progress, step);
         self.go_on(number, progress, context, step);

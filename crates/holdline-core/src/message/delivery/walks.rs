@@ -30,7 +30,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => (0_u32..400_000).prop_map(Happening::Pass),
         6 => any::<u8>().prop_map(Happening::Answer),
-        3 => (0_u8..4, progress).prop_map(|(back, progress)| Happening::Progress { back, progress }),
+        3 => (0_u8..4, progress)
+            .prop_map(|(back, progress)| Happening::Progress { back, progress }),
         1 => (0_u8..3, class).prop_map(|(back, class)| Happening::Fails { back, class }),
         2 => (0_usize..2, health).prop_map(|(route, health)| Happening::Health { route, health }),
         1 => (0_usize..2, any::<bool>()).prop_map(|(route, room)| Happening::Room { route, room }),

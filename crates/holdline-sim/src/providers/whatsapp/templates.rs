@@ -134,12 +134,26 @@ fn list(world: &mut World, call: &Call, waba_id: &str) -> Outcome {
             body["paging"]["next"] = next_url(world, call, limit, end).into();
         }
     }
+    if let Some(wanted) = params.text("summary") {
+        body["summary"] = summary(world, waba_id, wanted);
+    }
     Ok(Reply::json(200, &body))
+}
+
+/// Counts of the whole account, whatever the list is filtered by.
+fn summary(world: &World, waba_id: &str, wanted: &str) -> Value {
+    let templates = world.whatsapp.templates.iter();
+    let count = templates.filter(|it| it.waba_id == waba_id).count();
+    let all = json!({
+        "total_count": count, "message_template_count": count,
+        "message_template_limit": TEMPLATES_MAX, "are_translations_complete": true
+    });
+    select(&all, Some(wanted), &[])
 }
 
 fn next_url(world: &World, call: &Call, limit: usize, end: usize) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for name in ["fields", "name", "status", "category", "language"] {
+    for name in ["fields", "summary", "name", "status", "category", "language"] {
         if let Some(value) = call.params.text(name) {
             query.append_pair(name, value);
         }

@@ -5,9 +5,10 @@ use super::check::{check, propose};
 use super::docs;
 use super::problem::{Answer, FieldFault, Kind, Problem};
 use crate::http::auth::{self, AuthError};
+use crate::http::body::{Unread, read_whole};
 use crate::http::state::AppState;
 use aws_lc_rs::digest::{Context, SHA256};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -54,11 +55,12 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 /// The whole body, no longer than configured.
 pub(crate) async fn read_body(state: &AppState, body: Body) -> Answer<Bytes> {
     let bytes_max = state.config.http.body_max_bytes;
-    to_bytes(body, bytes_max).await.map_err(|_| {
-        Problem::new(
-            Kind::TooLarge,
-            format!("the body is broken off or longer than {bytes_max} bytes"),
-        )
+    read_whole(body, bytes_max).await.map_err(|unread| match unread {
+        Unread::TooLong => {
+            let detail = format!("the body is longer than {bytes_max} bytes");
+            Problem::new(Kind::TooLarge, detail)
+        }
+        Unread::BrokenOff => Problem::new(Kind::Malformed, "the body was not sent to its end"),
     })
 }
 

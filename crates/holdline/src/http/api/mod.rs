@@ -14,20 +14,32 @@ pub(crate) mod webhooks;
 
 use super::state::AppState;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
 use axum::routing::{delete, get, post};
 use contacts::{import, list, one};
 use messages::{preview, read, send};
 use problem::{Kind, Problem};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Seconds after which a call that took too long may come again.
+const TIMEOUT_RETRY_S: u32 = 5;
 
 /// The API, to be nested at `/api/v1`. Paths and methods that it does not know get a problem too.
-pub(crate) fn router() -> Router<AppState> {
+/// A long list takes as long as it takes; every other call has `time_max`.
+pub(crate) fn router(time_max: Duration) -> Router<AppState> {
+    let within_time = from_fn(move |request: Request, next: Next| async move {
+        let answered = timeout(time_max, next.run(request)).await;
+        answered.unwrap_or_else(|_| too_late().into_response())
+    });
     Router::new()
         .route("/messages", post(send::send).get(read::list))
         .route("/messages/preview", post(preview::preview))
         .route("/messages/{id}", get(read::get))
         .route("/messages/{id}/cancel", post(send::cancel))
         .route("/contacts", post(one::create).get(list::list))
-        .route("/contacts/import", post(import::import))
         .route(
             "/contacts/{id}",
             get(one::get).put(one::replace).patch(one::change),
@@ -39,8 +51,15 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/webhooks/{id}", delete(webhooks::delete))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
+        .route_layer(within_time)
+        .route("/contacts/import", post(import::import))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
+}
+
+fn too_late() -> Problem {
+    let detail = "it took too long; with an Idempotency-Key a repeat does nothing twice";
+    Problem::retry(Kind::Unavailable, detail, TIMEOUT_RETRY_S)
 }
 
 async fn unknown_path() -> Problem {

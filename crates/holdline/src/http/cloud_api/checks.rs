@@ -5,6 +5,7 @@ use super::call::Call;
 use super::messages::Sending;
 use super::reply::store_down;
 use super::templates;
+use crate::http::priority::usual_priority;
 use crate::library::{Page, find};
 use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid};
@@ -65,7 +66,7 @@ pub(super) async fn template(
     }
 }
 
-/// As the caller says, else by what it is: codes are urgent, marketing can wait.
+/// As the caller says, else by what it is.
 pub(super) fn priority(
     sending: &Sending<'_>,
     call: &Call,
@@ -77,15 +78,8 @@ pub(super) fn priority(
             GraphError::invalid_parameter("Holdline-Priority (header)", mend)
         });
     }
-    let category = template
-        .map(|used| used.category.to_ascii_uppercase())
-        .unwrap_or_default();
-    Ok(match category.as_str() {
-        "AUTHENTICATION" => Priority::Urgent,
-        "MARKETING" => Priority::Bulk,
-        _ if sending.marketing => Priority::Bulk,
-        _ => Priority::Service,
-    })
+    let category = template.map(|used| used.category.as_str());
+    Ok(usual_priority(category, sending.marketing))
 }
 
 /// A message of this number, sent or received, by the id the app was given.

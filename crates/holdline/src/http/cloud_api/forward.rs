@@ -149,7 +149,7 @@ async fn carried(
         .header(CONTENT_TYPE.as_str())
         .is_some_and(|it| it.contains("urlencoded"));
     if is_form {
-        let bytes = body::read(&call.headers, body, state.config.http.body_max_bytes).await?;
+        let bytes = body::read(body, state.config.http.body_max_bytes).await?;
         let pairs = url::form_urlencoded::parse(&bytes);
         let kept = pairs.filter(|(name, _)| name != "access_token");
         let form = url::form_urlencoded::Serializer::new(String::new())

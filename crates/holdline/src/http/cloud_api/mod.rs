@@ -104,7 +104,7 @@ async fn enter(state: &AppState, call: &Call, body: Body) -> Result<(Caller, Bod
             .map_err(unauthorized)?;
         return Ok((caller, body));
     }
-    let bytes = read(state, call, body).await?;
+    let bytes = read(state, body).await?;
     let mut pairs = url::form_urlencoded::parse(&bytes);
     let token = pairs
         .find(|(name, _)| name == "access_token")
@@ -125,7 +125,7 @@ async fn dispatch(
     match &call.target {
         Target::Messages { phone, marketing } if is(Method::POST) => {
             let sender = need_sender(state, caller, phone)?;
-            let body = read(state, call, body).await?;
+            let body = read(state, body).await?;
             let sending = Sending {
                 state,
                 caller,
@@ -210,7 +210,7 @@ async fn number(
     if call.method == Method::GET {
         return phone::show(state, caller, call, sender).await;
     }
-    let bytes = read(state, call, body).await?;
+    let bytes = read(state, body).await?;
     let params = Params::read(&call.headers, &call.query, bytes.clone()).await?;
     match params.get("webhook_configuration") {
         Some(given) if call.method == Method::POST => {
@@ -263,11 +263,11 @@ fn need_object(state: &AppState, caller: &Caller, id: &str) -> Result<(), GraphE
     }
 }
 
-async fn read(state: &AppState, call: &Call, body: Body) -> Result<Bytes, GraphError> {
-    body::read(&call.headers, body, state.config.http.body_max_bytes).await
+async fn read(state: &AppState, body: Body) -> Result<Bytes, GraphError> {
+    body::read(body, state.config.http.body_max_bytes).await
 }
 
 async fn params(state: &AppState, call: &Call, body: Body) -> Result<Params, GraphError> {
-    let bytes = read(state, call, body).await?;
+    let bytes = read(state, body).await?;
     Params::read(&call.headers, &call.query, bytes).await
 }

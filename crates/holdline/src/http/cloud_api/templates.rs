@@ -20,6 +20,8 @@ use std::ops::Range;
 
 const LIMIT_DEFAULT: usize = 25;
 const LIMIT_MAX: usize = 1_000;
+/// Templates that the provider lets an account have at least.
+const TEMPLATES_MAX: usize = 250;
 
 pub(super) async fn serve(
     state: &AppState,
@@ -35,7 +37,11 @@ pub(super) async fn serve(
             .await
             .map_err(|error| store_down(&error))?;
         if !page.is_empty() {
-            return list(call, &page).map(|found| reply::json(&found));
+            let mut found = list(call, &page)?;
+            if let Some(wanted) = first(&call.query, "summary") {
+                found["summary"] = summary(state, waba, wanted, page.len()).await;
+            }
+            return Ok(reply::json(&found));
         }
     }
     let answer = forward::pass(state, call, body).await?;
@@ -120,6 +126,22 @@ fn list(call: &Call, page: &Page) -> Result<Value, GraphError> {
     let select = |(_, item): &(&str, Value)| fields::select(item, wanted.as_deref());
     let data: Vec<Value> = items[shown.clone()].iter().map(select).collect();
     Ok(json!({"data": data, "paging": paging(call, &ids, &shown)}))
+}
+
+/// The counts of an account: the provider's, else what the last sync tells.
+async fn summary(state: &AppState, waba: &str, wanted: &str, known: usize) -> Value {
+    let query = [("summary", wanted), ("limit", "1")];
+    let answer = forward::ask(state, waba, "message_templates", &query).await;
+    let theirs = answer.and_then(|mut found| found.get_mut("summary").map(Value::take));
+    theirs.unwrap_or_else(|| known_summary(wanted, known))
+}
+
+fn known_summary(wanted: &str, known: usize) -> Value {
+    let all = json!({
+        "total_count": known, "message_template_count": known,
+        "message_template_limit": TEMPLATES_MAX.max(known), "are_translations_complete": true
+    });
+    fields::select(&all, Some(&fields::read(wanted)))
 }
 
 fn matches_all(query: &[(String, String)], item: &Value) -> bool {
@@ -236,6 +258,16 @@ mod tests {
                 "{name}={value}"
             );
         }
+    }
+
+    #[test]
+    fn a_summary_has_what_is_asked_for_also_while_the_provider_is_down() {
+        let check = |wanted: &str, expect: Value| assert_eq!(known_summary(wanted, 3), expect);
+        check("total_count", json!({"total_count": 3}));
+        check(
+            "message_template_limit,are_translations_complete",
+            json!({"message_template_limit": 250, "are_translations_complete": true}),
+        );
     }
 
     #[test]

@@ -18,17 +18,41 @@ enabled = true
 
 /// Place, key, what is wrong, how to mend it.
 const MISTAKES: [(&str, &str, &str, &str); 5] = [
-    ("2:1", "http.listen", "is not an address with a port", "write an address with a port"),
-    ("3:1", "http.body_max_bytes", "is out of range", "choose a number from 65536"),
-    ("6:1", "failover.order", "names `pigeon`, which is no channel", "choose among whatsapp, sms"),
-    ("7:1", "failover.tries_max", "is not a whole number", "write a whole number"),
+    (
+        "2:1",
+        "http.listen",
+        "is not an address with a port",
+        "write an address with a port",
+    ),
+    (
+        "3:1",
+        "http.body_max_bytes",
+        "is out of range",
+        "choose a number from 65536",
+    ),
+    (
+        "6:1",
+        "failover.order",
+        "names `pigeon`, which is no channel",
+        "choose among whatsapp, sms",
+    ),
+    (
+        "7:1",
+        "failover.tries_max",
+        "is not a whole number",
+        "write a whole number",
+    ),
     ("9:2", "emial", "unknown section", "did you mean `email`?"),
 ];
 
 fn holdline(folder: &std::path::Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdline"));
     let command = command.current_dir(folder).env_clear();
-    command.args(["--config", "wrong.toml"]).args(args).output().expect("holdline runs")
+    command
+        .args(["--config", "wrong.toml"])
+        .args(args)
+        .output()
+        .expect("holdline runs")
 }
 
 #[test]
@@ -38,12 +62,20 @@ fn five_mistakes_are_told_at_once_with_their_lines_and_how_to_mend_them() {
     let output = holdline(folder.path(), &["config", "check"]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stdout).expect("text");
-    assert!(text.starts_with("the configuration has 5 mistakes\n"), "{text}");
+    assert!(
+        text.starts_with("the configuration has 5 mistakes\n"),
+        "{text}"
+    );
     for (at, key, what, mend) in MISTAKES {
         let head = format!("wrong.toml:{at}: {key}: {what}");
-        let found = text.split_once(&head).unwrap_or_else(|| panic!("no `{head}` in\n{text}"));
+        let found = text
+            .split_once(&head)
+            .unwrap_or_else(|| panic!("no `{head}` in\n{text}"));
         let rest = found.1.lines().nth(1).unwrap_or_default();
-        assert!(rest.trim_start().starts_with(&format!("fix: {mend}")), "{head}: {rest}");
+        assert!(
+            rest.trim_start().starts_with(&format!("fix: {mend}")),
+            "{head}: {rest}"
+        );
     }
 }
 
@@ -60,8 +92,16 @@ fn the_same_mistakes_come_as_one_json_value() {
     for ((at, key, what, mend), fault) in MISTAKES.iter().zip(faults) {
         assert_eq!(fault["at"], format!("wrong.toml:{at}"));
         assert_eq!(fault["key"], *key);
-        assert!(fault["what"].as_str().is_some_and(|it| it.starts_with(what)), "{fault}");
-        assert!(fault["fix"].as_str().is_some_and(|it| it.starts_with(mend)), "{fault}");
+        assert!(
+            fault["what"]
+                .as_str()
+                .is_some_and(|it| it.starts_with(what)),
+            "{fault}"
+        );
+        assert!(
+            fault["fix"].as_str().is_some_and(|it| it.starts_with(mend)),
+            "{fault}"
+        );
     }
 }
 
@@ -73,8 +113,13 @@ fn no_server_starts_with_a_wrong_configuration() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).expect("text");
     for (at, key, ..) in MISTAKES {
-        assert!(said.contains(&format!("wrong.toml:{at}: {key}: ")), "{said}");
+        assert!(
+            said.contains(&format!("wrong.toml:{at}: {key}: ")),
+            "{said}"
+        );
     }
-    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .collect();
     assert_eq!(left.len(), 1, "nothing was made: {left:?}");
 }

@@ -61,21 +61,36 @@ fn mistakes() -> Vec<(Value, u32, &'static str)> {
     let file = "Param id of the media is not a valid WhatsApp business account media attachment \
                 ID: upload the file first";
     let at_most = "Param text.body must be at most 4096 characters long: shorten it";
-    let opaque =
-        "Param biz_opaque_callback_data must be at most 512 characters long: shorten it";
+    let opaque = "Param biz_opaque_callback_data must be at most 512 characters long: shorten it";
     vec![
         (text(json!({"messaging_product": null})), TYPE, PRODUCT),
-        (text(json!({"messaging_product": "Whatsapp"})), TYPE, PRODUCT),
+        (
+            text(json!({"messaging_product": "Whatsapp"})),
+            TYPE,
+            PRODUCT,
+        ),
         (text(json!({"messaging_product": "sms"})), TYPE, PRODUCT),
         (
             text(json!({"messaging_product": ["whatsapp"]})),
             TYPE,
             "Param messaging_product must be a string",
         ),
-        (text(json!({"to": null})), MISSING, "Param to is required: add it"),
-        (text(json!({"to": ""})), VALUE, "Param to is empty: give at least 1 character"),
+        (
+            text(json!({"to": null})),
+            MISSING,
+            "Param to is required: add it",
+        ),
+        (
+            text(json!({"to": ""})),
+            VALUE,
+            "Param to is empty: give at least 1 character",
+        ),
         (text(json!({"to": {}})), TYPE, "Param to must be a string"),
-        (text(json!({"to": ["+16505551234"]})), TYPE, "Param to must be a string"),
+        (
+            text(json!({"to": ["+16505551234"]})),
+            TYPE,
+            "Param to must be a string",
+        ),
         (text(json!({"to": "ann"})), VALUE, phone),
         (text(json!({"to": "123456"})), VALUE, phone),
         (text(json!({"to": "1234567890123456"})), VALUE, phone),
@@ -86,32 +101,72 @@ fn mistakes() -> Vec<(Value, u32, &'static str)> {
             VALUE,
             "Param recipient_type must be one of: individual, group",
         ),
-        (text(json!({"recipient_type": 1})), TYPE, "Param recipient_type must be a string"),
+        (
+            text(json!({"recipient_type": 1})),
+            TYPE,
+            "Param recipient_type must be a string",
+        ),
         (text(json!({"type": "fax"})), 131_051, kinds),
-        (text(json!({"type": 3})), TYPE, "Param type must be a string"),
-        (text(json!({"text": null})), MISSING, "Param text is required: add it"),
-        (text(json!({"text": "hi"})), TYPE, "Param text must be an object"),
-        (text(json!({"text": {}})), MISSING, "Param text.body is required: add it"),
-        (text(json!({"text": {"body": 7}})), TYPE, "Param text.body must be a string"),
+        (
+            text(json!({"type": 3})),
+            TYPE,
+            "Param type must be a string",
+        ),
+        (
+            text(json!({"text": null})),
+            MISSING,
+            "Param text is required: add it",
+        ),
+        (
+            text(json!({"text": "hi"})),
+            TYPE,
+            "Param text must be an object",
+        ),
+        (
+            text(json!({"text": {}})),
+            MISSING,
+            "Param text.body is required: add it",
+        ),
+        (
+            text(json!({"text": {"body": 7}})),
+            TYPE,
+            "Param text.body must be a string",
+        ),
         (
             text(json!({"text": {"body": ""}})),
             VALUE,
             "Param text.body is empty: give at least 1 character",
         ),
-        (text(json!({"text": {"body": "x".repeat(4_097)}})), VALUE, at_most),
+        (
+            text(json!({"text": {"body": "x".repeat(4_097)}})),
+            VALUE,
+            at_most,
+        ),
         (
             text(json!({"text": {"body": "x", "preview_url": "yes"}})),
             TYPE,
             "Param text.preview_url must be true or false",
         ),
-        (text(json!({"context": "wamid.X"})), TYPE, "Param context must be an object"),
+        (
+            text(json!({"context": "wamid.X"})),
+            TYPE,
+            "Param context must be an object",
+        ),
         (
             text(json!({"context": {"message_id": {}}})),
             TYPE,
             "Param context.message_id must be a string",
         ),
-        (text(json!({"context": {"message_id": "wamid.unknown"}})), VALUE, unknown),
-        (text(json!({"biz_opaque_callback_data": "x".repeat(513)})), VALUE, opaque),
+        (
+            text(json!({"context": {"message_id": "wamid.unknown"}})),
+            VALUE,
+            unknown,
+        ),
+        (
+            text(json!({"biz_opaque_callback_data": "x".repeat(513)})),
+            VALUE,
+            opaque,
+        ),
         (
             text(json!({"biz_opaque_callback_data": 7})),
             TYPE,
@@ -122,7 +177,11 @@ fn mistakes() -> Vec<(Value, u32, &'static str)> {
             MISSING,
             "Param image is required: add it",
         ),
-        (text(json!({"type": "image", "image": {"id": "404404404"}})), TYPE, file),
+        (
+            text(json!({"type": "image", "image": {"id": "404404404"}})),
+            TYPE,
+            file,
+        ),
         (
             json!({"messaging_product": "whatsapp", "status": "unread", "message_id": "wamid.X"}),
             VALUE,
@@ -181,8 +240,16 @@ async fn headers_of_ours_are_checked_like_fields() {
         ),
     ] {
         let url = format!("{}/{}/messages", stack.url, stack.phone_id);
-        let request = stack.http.post(url).bearer_auth(&stack.token).header(name, value);
-        let response = request.json(&text(json!({}))).send().await.expect("an answer");
+        let request = stack
+            .http
+            .post(url)
+            .bearer_auth(&stack.token)
+            .header(name, value);
+        let response = request
+            .json(&text(json!({})))
+            .send()
+            .await
+            .expect("an answer");
         let (status, _, reply) = super::read(response).await;
         assert_eq!(status, 400, "{reply}");
         check_error(&reply, TYPE, Some(details));

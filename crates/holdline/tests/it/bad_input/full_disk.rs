@@ -53,8 +53,10 @@ async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
     }
     let known: BTreeSet<_> = accepted.iter().map(|(_, id)| id.clone()).collect();
     let listed = list(&stack).await;
-    let listed: BTreeSet<_> =
-        listed.iter().map(|it| it["wamid"].as_str().expect("a wamid").to_owned()).collect();
+    let listed: BTreeSet<_> = listed
+        .iter()
+        .map(|it| it["wamid"].as_str().expect("a wamid").to_owned())
+        .collect();
     assert_eq!(listed, known, "what was refused is not there");
     everybody_got_theirs(&stack, &accepted);
     let later = stack.send_text("+16505553309", "there is room").await;
@@ -63,9 +65,7 @@ async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
 
 fn everybody_got_theirs(stack: &Stack, accepted: &[(u32, String)]) {
     let rows = stack.sandbox.ledger(0, 200_000);
-    let mark = |text: &str| -> Option<u32> {
-        text.split("mark ").nth(1)?.get(..4)?.parse().ok()
-    };
+    let mark = |text: &str| -> Option<u32> { text.split("mark ").nth(1)?.get(..4)?.parse().ok() };
     let arrived: Vec<u32> = rows.iter().filter_map(|row| mark(&row.text)).collect();
     let once: BTreeSet<u32> = arrived.iter().copied().collect();
     let expected: BTreeSet<u32> = accepted.iter().map(|(number, _)| *number).collect();

@@ -14,9 +14,16 @@ async fn send(stack: &Stack, token: &str, text: &str) -> (u16, Bytes) {
     let body = json!({"messaging_product": "whatsapp", "to": PERSON,
         "type": "text", "text": {"body": text}});
     let url = format!("{}/v23.0/{}/messages", stack.url, stack.phone_id);
-    let request = stack.http.post(url).bearer_auth(token).header("Idempotency-Key", "order-1");
+    let request = stack
+        .http
+        .post(url)
+        .bearer_auth(token)
+        .header("Idempotency-Key", "order-1");
     let response = request.json(&body).send().await.expect("an answer");
-    (response.status().as_u16(), response.bytes().await.expect("a body"))
+    (
+        response.status().as_u16(),
+        response.bytes().await.expect("a body"),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +38,11 @@ async fn a_key_belongs_to_one_request_also_after_a_restart() {
             stack.serve().await;
         }
         let (status, again) = send(&stack, &token, "your order is ready").await;
-        assert_eq!((status, &again), (200, &first), "the same bytes, restarted: {restart}");
+        assert_eq!(
+            (status, &again),
+            (200, &first),
+            "the same bytes, restarted: {restart}"
+        );
         let (status, other) = send(&stack, &token, "your order is late").await;
         assert_eq!(status, 409);
         let other: Value = serde_json::from_slice(&other).expect("JSON");

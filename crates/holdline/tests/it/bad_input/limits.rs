@@ -22,22 +22,36 @@ impl Wire {
              Content-Type: application/json\r\n",
             stack.phone_id, stack.token
         );
-        Self { stream: TcpStream::connect(stack.address()).await.expect("connected"), head }
+        Self {
+            stream: TcpStream::connect(stack.address())
+                .await
+                .expect("connected"),
+            head,
+        }
     }
 
     async fn send_whole(&mut self, body: &[u8]) -> (u16, Value) {
         let head = format!("{}Content-Length: {}\r\n\r\n", self.head, body.len());
-        self.stream.write_all(head.as_bytes()).await.expect("written");
+        self.stream
+            .write_all(head.as_bytes())
+            .await
+            .expect("written");
         self.stream.write_all(body).await.expect("written");
         self.answer().await
     }
 
     async fn send_in_pieces(&mut self, body: &[u8]) -> (u16, Value) {
         let head = format!("{}Transfer-Encoding: chunked\r\n\r\n", self.head);
-        self.stream.write_all(head.as_bytes()).await.expect("written");
+        self.stream
+            .write_all(head.as_bytes())
+            .await
+            .expect("written");
         for piece in body.chunks(64 * 1024) {
             let size = format!("{:x}\r\n", piece.len());
-            self.stream.write_all(size.as_bytes()).await.expect("written");
+            self.stream
+                .write_all(size.as_bytes())
+                .await
+                .expect("written");
             self.stream.write_all(piece).await.expect("written");
             self.stream.write_all(b"\r\n").await.expect("written");
         }
@@ -51,8 +65,14 @@ impl Wire {
             head.push(self.stream.read_u8().await.expect("the connection is open"));
         }
         let head = String::from_utf8(head).expect("text").to_ascii_lowercase();
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|it| it.parse().ok())
+            .expect("a status");
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.expect("a length").parse().expect("a number")];
         self.stream.read_exact(&mut body).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
@@ -81,7 +101,11 @@ async fn ten_megabytes_are_refused_and_the_connection_goes_on() {
     check_error(&reply, 100, Some(details));
     let (status, reply) = wire.send_in_pieces(&text("after one in pieces")).await;
     assert_eq!(status, 200, "{reply}");
-    assert_eq!(super::list(&stack).await.len(), 2, "nothing of the long ones was kept");
+    assert_eq!(
+        super::list(&stack).await.len(),
+        2,
+        "nothing of the long ones was kept"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,13 +114,20 @@ async fn too_many_open_messages_are_refused_until_there_is_room() {
     stack.outage("webhooks_delayed");
     let mut accepted = Vec::new();
     for number in 0..3 {
-        accepted.push(stack.send_text("+16505553202", &format!("message {number}")).await);
+        accepted.push(
+            stack
+                .send_text("+16505553202", &format!("message {number}"))
+                .await,
+        );
     }
     let fourth = json!({"to": "+16505553203", "type": "text", "text": {"body": "one too many"}});
     let (status, after, reply) = read(stack.post(fourth.clone()).await).await;
     assert_eq!(status, 429, "{reply}");
     let after = after.expect("Retry-After");
-    assert!((1..=60).contains(&after.parse().unwrap_or(0)), "Retry-After: {after}");
+    assert!(
+        (1..=60).contains(&after.parse().unwrap_or(0)),
+        "Retry-After: {after}"
+    );
     let details = format!("Too many messages wait at this number: try again in {after} s");
     check_error(&reply, 130_429, Some(&details));
     assert_eq!(super::list(&stack).await.len(), 3);
@@ -105,6 +136,13 @@ async fn too_many_open_messages_are_refused_until_there_is_room() {
         (stack.post(fourth.clone()).await.status() == 200).then_some(())
     })
     .await;
-    until_true("everybody has theirs", || stack.sandbox.ledger(0, 10).len() == 4).await;
-    assert_eq!(stack.received("+16505553203").len(), 1, "the refused copy was never sent");
+    until_true("everybody has theirs", || {
+        stack.sandbox.ledger(0, 10).len() == 4
+    })
+    .await;
+    assert_eq!(
+        stack.received("+16505553203").len(),
+        1,
+        "the refused copy was never sent"
+    );
 }

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 pub(super) async fn read(response: reqwest::Response) -> (u16, Option<String>, Value) {
     let status = response.status().as_u16();
     let after = response.headers().get("retry-after");
-    let after = after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let after = after
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     (status, after, response.json().await.expect("JSON"))
 }
 
@@ -36,12 +38,23 @@ pub(super) async fn post_bytes(stack: &Stack, body: impl Into<Vec<u8>>) -> (u16,
 pub(super) fn check_error(body: &Value, code: u32, details: Option<&str>) {
     let error = &body["error"];
     assert_eq!(error["code"], code, "{body}");
-    assert!(error["type"].is_string() && error["message"].is_string(), "{body}");
-    assert!(error["fbtrace_id"].as_str().is_some_and(|trace| !trace.is_empty()), "{body}");
+    assert!(
+        error["type"].is_string() && error["message"].is_string(),
+        "{body}"
+    );
+    assert!(
+        error["fbtrace_id"]
+            .as_str()
+            .is_some_and(|trace| !trace.is_empty()),
+        "{body}"
+    );
     let data = &error["error_data"];
     match details {
         Some(details) => {
-            assert_eq!(*data, json!({"messaging_product": "whatsapp", "details": details}));
+            assert_eq!(
+                *data,
+                json!({"messaging_product": "whatsapp", "details": details})
+            );
         }
         None => assert!(data.is_null(), "{body}"),
     }
@@ -50,7 +63,10 @@ pub(super) fn check_error(body: &Value, code: u32, details: Option<&str>) {
 /// All that our own API knows of, newest first.
 pub(super) async fn list(stack: &Stack) -> Vec<Value> {
     let page = stack.api("/messages?limit=500").await;
-    page["data"].as_array().unwrap_or_else(|| panic!("no page: {page}")).clone()
+    page["data"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no page: {page}"))
+        .clone()
 }
 
 /// Nothing was accepted and nobody got anything.

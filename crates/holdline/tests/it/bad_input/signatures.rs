@@ -15,7 +15,9 @@ fn is_stored(stack: &Stack, words: &str) -> bool {
 }
 
 fn holds(folder: &Path, words: &[u8]) -> bool {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("entry"));
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("entry"));
     entries.into_iter().any(|entry| {
         let path = entry.path();
         if path.is_dir() {
@@ -38,13 +40,26 @@ fn whatsapp_body() -> String {
 }
 
 async fn post(stack: &Stack, path: &str, header: Option<(&str, String)>, body: &str) -> u16 {
-    let kind = if path.ends_with("sms") { "application/x-www-form-urlencoded" } else { "text/json" };
-    let request = stack.http.post(format!("{}{path}", stack.url)).header("content-type", kind);
+    let kind = if path.ends_with("sms") {
+        "application/x-www-form-urlencoded"
+    } else {
+        "text/json"
+    };
+    let request = stack
+        .http
+        .post(format!("{}{path}", stack.url))
+        .header("content-type", kind);
     let request = match header {
         Some((name, value)) => request.header(name, value),
         None => request,
     };
-    request.body(body.to_owned()).send().await.expect("an answer").status().as_u16()
+    request
+        .body(body.to_owned())
+        .send()
+        .await
+        .expect("an answer")
+        .status()
+        .as_u16()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +79,10 @@ async fn a_whatsapp_webhook_with_a_bad_signature_leaves_no_trace() {
         let header = signature.map(|value| (name, value));
         assert_eq!(post(&stack, "/hooks/whatsapp", header, &body).await, 401);
     }
-    stack.sandbox.person_sends(PERSON, PersonSend::text(GENUINE)).expect("sent");
+    stack
+        .sandbox
+        .person_sends(PERSON, PersonSend::text(GENUINE))
+        .expect("sent");
     only_the_genuine_arrives(&stack).await;
 }
 
@@ -79,13 +97,19 @@ async fn an_sms_webhook_with_a_bad_signature_leaves_no_trace() {
         ("SmsStatus", "received"),
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(&fields)
+        .finish();
     let hook = format!("{}/hooks/sms", stack.url);
     let signatures = [
         None,
         Some("AAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()),
         Some(twilio_signature("another-token", &hook, &fields)),
-        Some(twilio_signature("sandbox-auth-token", "http://elsewhere/hooks/sms", &fields)),
+        Some(twilio_signature(
+            "sandbox-auth-token",
+            "http://elsewhere/hooks/sms",
+            &fields,
+        )),
         Some(twilio_signature("sandbox-auth-token", &hook, &fields[1..])),
     ];
     for signature in signatures {
@@ -98,7 +122,10 @@ async fn an_sms_webhook_with_a_bad_signature_leaves_no_trace() {
 }
 
 async fn only_the_genuine_arrives(stack: &Stack) {
-    until_true("the genuine text reaches the app", || !stack.receiver.messages().is_empty()).await;
+    until_true("the genuine text reaches the app", || {
+        !stack.receiver.messages().is_empty()
+    })
+    .await;
     let got = stack.receiver.messages();
     assert_eq!(got.len(), 1, "{got:?}");
     assert_eq!(got[0]["messages"][0]["text"]["body"], GENUINE);

@@ -8,21 +8,49 @@ use std::process::Command;
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_made_listed_and_revoked() {
     let stack = Stack::start().await;
-    let made = ["token", "create", "--name", "shop", "--app", APP_ID, "--sender", stack.phone_id];
+    let made = [
+        "token",
+        "create",
+        "--name",
+        "shop",
+        "--app",
+        APP_ID,
+        "--sender",
+        stack.phone_id,
+    ];
     let (code, out, err) = run(&stack, &made);
     assert_eq!(code, 0, "{err}");
     let token = out.trim();
-    assert!(token.starts_with("hl_") && !token.contains(char::is_whitespace), "{out}");
-    assert!(!err.contains(token), "the token stands on the standard output alone");
+    assert!(
+        token.starts_with("hl_") && !token.contains(char::is_whitespace),
+        "{out}"
+    );
+    assert!(
+        !err.contains(token),
+        "the token stands on the standard output alone"
+    );
     let (_, second) = run_json(&stack, &["token", "create", "--name", "till"]);
-    assert_eq!((&second["name"], &second["senders"]), (&json!("till"), &json!([])));
+    assert_eq!(
+        (&second["name"], &second["senders"]),
+        (&json!("till"), &json!([]))
+    );
     assert!(second["token"].as_str().is_some_and(|it| it != token));
     let (code, listed, _) = run(&stack, &["token", "list"]);
-    assert!(code == 0 && listed.contains("shop") && listed.contains(stack.phone_id), "{listed}");
+    assert!(
+        code == 0 && listed.contains("shop") && listed.contains(stack.phone_id),
+        "{listed}"
+    );
     assert!(!listed.contains(token), "a token is shown once");
     let (_, tokens) = run_json(&stack, &["token", "list"]);
-    let found = tokens.as_array().into_iter().flatten().find(|it| it["name"] == "shop");
-    let id = found.expect("listed")["id"].as_str().expect("an id").to_owned();
+    let found = tokens
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|it| it["name"] == "shop");
+    let id = found.expect("listed")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let (code, routes) = run_json(&stack, &["routes", "--token", token]);
     assert_eq!((code, routes["data"].is_array()), (0, true));
     let (code, revoked) = run_json(&stack, &["token", "revoke", &id]);
@@ -35,15 +63,29 @@ async fn tokens_are_made_listed_and_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn config_show_tells_origins_and_masks_secrets() {
-    let options = Options { env: vec![("HOLDLINE_EMAIL_USERNAME".into(), "me".into()),
-        ("HOLDLINE_EMAIL_PASSWORD".into(), "hunter2".into())], ..Options::default() };
+    let options = Options {
+        env: vec![
+            ("HOLDLINE_EMAIL_USERNAME".into(), "me".into()),
+            ("HOLDLINE_EMAIL_PASSWORD".into(), "hunter2".into()),
+        ],
+        ..Options::default()
+    };
     let stack = Stack::start_with(options).await;
     let (code, shown, _) = run(&stack, &["config", "show"]);
     assert_eq!(code, 0);
-    for secret in ["hunter2", APP_SECRET, "sandbox-token", "sandbox-auth-token", "verify-token"] {
+    for secret in [
+        "hunter2",
+        APP_SECRET,
+        "sandbox-token",
+        "sandbox-auth-token",
+        "verify-token",
+    ] {
         assert!(!shown.contains(secret), "{secret} is printed");
     }
-    assert!(shown.contains("password = \"[set]\"  # HOLDLINE_EMAIL_PASSWORD"), "{shown}");
+    assert!(
+        shown.contains("password = \"[set]\"  # HOLDLINE_EMAIL_PASSWORD"),
+        "{shown}"
+    );
     let (code, value) = run_json(&stack, &["config", "show"]);
     assert_eq!(code, 0);
     assert_eq!(value["email.username"]["value"], "me");
@@ -58,7 +100,10 @@ async fn config_show_tells_origins_and_masks_secrets() {
 fn holdline(args: &[&str], env: &[(&str, &str)]) -> (i32, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdline"));
-    command.current_dir(folder.path()).env_clear().envs(env.iter().copied());
+    command
+        .current_dir(folder.path())
+        .env_clear()
+        .envs(env.iter().copied());
     let output = command.args(args).output().expect("holdline runs");
     let text = String::from_utf8(output.stdout).expect("text");
     (output.status.code().expect("an exit code"), text)
@@ -78,8 +123,14 @@ fn the_reference_is_a_configuration_that_is_sound() {
     assert_eq!(code, 0);
     let value: Value = serde_json::from_str(&value).expect("one JSON value");
     let keys = value.as_array().expect("keys");
-    let listen = keys.iter().find(|it| it["variable"] == "HOLDLINE_HTTP_LISTEN").expect("a key");
-    assert_eq!((&listen["section"], &listen["key"]), (&json!("http"), &json!("listen")));
+    let listen = keys
+        .iter()
+        .find(|it| it["variable"] == "HOLDLINE_HTTP_LISTEN")
+        .expect("a key");
+    assert_eq!(
+        (&listen["section"], &listen["key"]),
+        (&json!("http"), &json!("listen"))
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A polite stop under load: it ends in time and with success, and everything that was promised
 //! still happens, once.
 
-use crate::scenarios::quick;
+use crate::stack::Options;
 use crate::stack::{PHONE_ID, Stack, until, until_true};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,7 +37,9 @@ async fn send(load: Arc<Load>) {
             "messaging_product": "whatsapp", "to": format!("+16505{:06}", marker % 100),
             "type": "text", "text": {"body": format!("mark {marker:06}")},
         });
-        let request = http.post(format!("{}/{PHONE_ID}/messages", load.url)).json(&body);
+        let request = http
+            .post(format!("{}/{PHONE_ID}/messages", load.url))
+            .json(&body);
         let Ok(response) = request.bearer_auth(&load.token).send().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
@@ -45,15 +47,20 @@ async fn send(load: Arc<Load>) {
         if response.status() != 200 {
             continue;
         }
-        let Ok(reply) = response.json::<Value>().await else { continue };
-        let id = reply["messages"][0]["id"].as_str().expect("an id").to_owned();
+        let Ok(reply) = response.json::<Value>().await else {
+            continue;
+        };
+        let id = reply["messages"][0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         load.promised.lock().expect("no panic").insert(id, marker);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_polite_stop_under_load_ends_in_time_and_loses_nothing() {
-    let mut stack = Stack::start_with(quick().with("whatsapp", "rate_per_s = 200")).await;
+    let mut stack = Stack::start_with(Options::default().with("whatsapp", "rate_per_s = 200")).await;
     let load = Arc::new(Load {
         url: stack.url.clone(),
         token: stack.token.clone(),
@@ -61,7 +68,9 @@ async fn a_polite_stop_under_load_ends_in_time_and_loses_nothing() {
         over: AtomicBool::new(false),
         promised: Mutex::default(),
     });
-    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send(Arc::clone(&load)))).collect();
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|_| tokio::spawn(send(Arc::clone(&load))))
+        .collect();
     until_true("the load runs", || load.promised().len() >= BEFORE_STOP).await;
     let (code, took) = stack.stop().await;
     load.over.store(true, Ordering::SeqCst);
@@ -74,7 +83,11 @@ async fn a_polite_stop_under_load_ends_in_time_and_loses_nothing() {
     let promised = load.promised();
     let states = until("everything ends", || async { ended(&stack).await }).await;
     for id in promised.keys() {
-        assert_eq!(states.get(id).map(String::as_str), Some("delivered"), "{id}");
+        assert_eq!(
+            states.get(id).map(String::as_str),
+            Some("delivered"),
+            "{id}"
+        );
     }
     check_copies(&stack, &promised);
 }
@@ -102,11 +115,18 @@ async fn ended(stack: &Stack) -> Option<BTreeMap<String, String>> {
 fn check_copies(stack: &Stack, promised: &BTreeMap<String, u32>) {
     let mut copies: BTreeMap<u32, u32> = BTreeMap::new();
     for row in stack.sandbox.ledger(0, 200_000) {
-        let marker = row.text.split("mark ").nth(1).and_then(|text| text.get(..6)?.parse().ok());
+        let marker = row
+            .text
+            .split("mark ")
+            .nth(1)
+            .and_then(|text| text.get(..6)?.parse().ok());
         *copies.entry(marker.expect("a marker")).or_default() += 1;
     }
     for (id, marker) in promised {
         assert_eq!(copies.get(marker), Some(&1), "copies of {id}");
     }
-    assert!(copies.values().all(|count| *count == 1), "nothing was sent twice");
+    assert!(
+        copies.values().all(|count| *count == 1),
+        "nothing was sent twice"
+    );
 }

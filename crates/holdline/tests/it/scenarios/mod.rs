@@ -33,7 +33,9 @@ pub(super) async fn until_ended(stack: &Stack, wamid: &str) -> serde_json::Value
     until("the message ends", || async {
         let message = stack.message(wamid).await;
         let state = message["state"].as_str().unwrap_or_default();
-        ["delivered", "expired", "failed", "cancelled"].contains(&state).then_some(message)
+        ["delivered", "expired", "failed", "cancelled"]
+            .contains(&state)
+            .then_some(message)
     })
     .await
 }

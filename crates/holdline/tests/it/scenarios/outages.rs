@@ -7,7 +7,11 @@ use crate::stack::{Stack, until_true};
 async fn send_many(stack: &Stack, from: u32, count: u32) -> Vec<String> {
     let mut ids = Vec::new();
     for number in from..from + count {
-        ids.push(stack.send_text(&person(number), &format!("message {number}")).await);
+        ids.push(
+            stack
+                .send_text(&person(number), &format!("message {number}"))
+                .await,
+        );
     }
     ids
 }
@@ -31,7 +35,9 @@ async fn send_until_up(stack: &Stack, from: u32) -> u32 {
             return count;
         }
         let number = from + count;
-        let id = stack.send_text(&person(number), &format!("message {number}")).await;
+        let id = stack
+            .send_text(&person(number), &format!("message {number}"))
+            .await;
         until_ended(stack, &id).await;
     }
     panic!("the route is not up after 200 messages");
@@ -50,11 +56,18 @@ async fn play(profile: &str) {
         let message = until_ended(&stack, id).await;
         assert_eq!(message["state"], "delivered", "{message}");
     }
-    assert!(one_each(&stack, 10, 12).iter().all(|channel| channel == "sms"));
+    assert!(
+        one_each(&stack, 10, 12)
+            .iter()
+            .all(|channel| channel == "sms")
+    );
     until_health(&stack, "whatsapp", "down").await;
     for id in &during {
         until_true("the app hears of it", || {
-            stack.receiver.statuses(id).contains(&"delivered".to_owned())
+            stack
+                .receiver
+                .statuses(id)
+                .contains(&"delivered".to_owned())
         })
         .await;
     }
@@ -98,8 +111,15 @@ async fn accepted_but_never_reported_moves_on_when_its_receipt_is_overdue() {
     assert_eq!(stack.received(&person(1))[0].0, "sms");
     let message = until_ended(&stack, &id).await;
     let codes: Vec<&str> = reasons(&message);
-    assert!(codes.contains(&"receipt_overdue") && codes.contains(&"failed_over"), "{codes:?}");
-    assert_eq!(stack.health("whatsapp").await, "up", "one missing receipt is no outage");
+    assert!(
+        codes.contains(&"receipt_overdue") && codes.contains(&"failed_over"),
+        "{codes:?}"
+    );
+    assert_eq!(
+        stack.health("whatsapp").await,
+        "up",
+        "one missing receipt is no outage"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +129,10 @@ async fn a_receipt_after_failover_is_taken_and_the_second_copy_is_counted() {
     let id = stack.send_text(&person(1), "message 1").await;
     until_ended(&stack, &id).await;
     stack.mend();
-    until_true("the late copy arrives", || stack.received(&person(1)).len() == 2).await;
+    until_true("the late copy arrives", || {
+        stack.received(&person(1)).len() == 2
+    })
+    .await;
     let late = crate::stack::until("the late receipt stands in the timeline", || async {
         let message = stack.message(&id).await;
         reasons(&message).contains(&"duplicate").then_some(message)
@@ -117,7 +140,12 @@ async fn a_receipt_after_failover_is_taken_and_the_second_copy_is_counted() {
     .await;
     assert_eq!(late["state"], "delivered");
     assert!(reasons(&late).contains(&"late_receipt"), "{late}");
-    let delivered = stack.receiver.statuses(&id).iter().filter(|s| *s == "delivered").count();
+    let delivered = stack
+        .receiver
+        .statuses(&id)
+        .iter()
+        .filter(|s| *s == "delivered")
+        .count();
     assert_eq!(delivered, 1, "the app is told once");
 }
 
@@ -129,7 +157,10 @@ async fn stopped_webhooks_do_not_stop_messages() {
     let message = until_ended(&stack, &id).await;
     assert_eq!(message["state"], "delivered");
     let got = stack.received(&person(1));
-    assert_eq!(got.first().map(|(channel, _)| channel.as_str()), Some("whatsapp"));
+    assert_eq!(
+        got.first().map(|(channel, _)| channel.as_str()),
+        Some("whatsapp")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,11 +170,19 @@ async fn an_answer_that_never_came_is_settled_by_the_receipt() {
     let id = stack.send_text(&person(1), "message 1").await;
     let message = until_ended(&stack, &id).await;
     assert_eq!(message["state"], "delivered");
-    assert_eq!(stack.received(&person(1)).len(), 1, "the request is not sent again");
+    assert_eq!(
+        stack.received(&person(1)).len(),
+        1,
+        "the request is not sent again"
+    );
 }
 
 /// The codes of a message's decisions, in order.
 pub(super) fn reasons(message: &serde_json::Value) -> Vec<&str> {
     let decisions = message["timeline"]["decisions"].as_array();
-    decisions.into_iter().flatten().filter_map(|d| d["code"].as_str()).collect()
+    decisions
+        .into_iter()
+        .flatten()
+        .filter_map(|d| d["code"].as_str())
+        .collect()
 }

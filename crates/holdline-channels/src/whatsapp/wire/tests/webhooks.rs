@@ -4,8 +4,8 @@ use crate::whatsapp::Event;
 use crate::whatsapp::inbound;
 use crate::whatsapp::tests::wrapped;
 use crate::whatsapp::wire::webhook::{
-    InboundView, Number, Person, StatusError, StatusName, StatusView, ascii_json,
-    choice_payload, render_field, render_message, render_status,
+    InboundView, Number, Person, StatusError, StatusName, StatusView, ascii_json, choice_payload,
+    render_field, render_message, render_status,
 };
 use expect_test::expect;
 use holdline_core::Timestamp;

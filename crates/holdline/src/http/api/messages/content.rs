@@ -8,7 +8,6 @@ use crate::http::state::AppState;
 use holdline_channels::phone::mint_user_id;
 use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::{GraphError, Request, ids, parse_request};
-use holdline_core::message::Priority;
 use holdline_core::message::content::{Content, Template};
 use holdline_engine::ports::Library as _;
 use holdline_engine::ports::records::TemplateRecord;
@@ -69,15 +68,6 @@ pub(super) async fn compose(
         content,
         template,
     })
-}
-
-/// The priority of a message whose sender names none.
-pub(super) fn usual_priority(template: Option<&TemplateRecord>) -> Priority {
-    match template.map(|template| template.category.as_str()) {
-        Some("AUTHENTICATION") => Priority::Urgent,
-        Some("MARKETING") => Priority::Bulk,
-        Some(_) | None => Priority::Service,
-    }
 }
 
 /// Where `Param text.body is …` speaks of, as a pointer into the request.

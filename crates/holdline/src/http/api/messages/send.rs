@@ -1,13 +1,14 @@
 //! `POST /messages` and `POST /messages/{id}/cancel`: what is wrong is told with its field, and
 //! only what holds by all rules reaches the engine. Keeps nothing itself.
 
-use super::content::{Wanted, compose, usual_priority};
+use super::content::{Wanted, compose};
 use super::recipient::resolve;
 use super::view::{MessageView, SentMessage, message_id};
 use super::{SendMessage, plan, read};
 use crate::http::api::input::{Caller, idempotency_key, parse, read_body, sha256};
 use crate::http::api::problem::{Answer, Errors, FieldFault, Kind, Problem, ProblemBody};
 use crate::http::api::values::{parse_rfc3339, rfc3339};
+use crate::http::priority::usual_priority;
 use crate::http::state::AppState;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -173,7 +174,8 @@ async fn new_message(
         Some(given) => Some(plan::hops(state, &sender, given, &target).await?),
         None => None,
     };
-    let usual = usual_priority(composed.template.as_ref());
+    let category = composed.template.as_ref().map(|template| template.category.as_str());
+    let usual = usual_priority(category, false);
     Ok(NewMessage {
         app,
         sender,

@@ -1,20 +1,14 @@
-//! Takes request bodies in: bounded, whatever their label says they are. A body that is too long
-//! is read off for a while, so that the caller sees the refusal and not a broken connection.
+//! Takes request bodies in, whatever their label says they are: whole, or as the parts of a form.
 
+use crate::http::body::{PIECE_WAIT_MAX, Unread, read_whole};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdline_channels::whatsapp::wire::GraphError;
-use std::time::Duration;
 
-/// Most bytes of a refused body that are read off, and the longest time for it.
-const DRAIN_BYTES_MAX: usize = 32 * 1024 * 1024;
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
-/// Longest wait for the next piece of a body.
-const PIECE_WAIT_MAX: Duration = Duration::from_secs(30);
 const BOUNDARY_BYTES_MAX: usize = 200;
 
 /// What a body is.
@@ -46,28 +40,12 @@ pub(crate) fn kind(headers: &HeaderMap, body: &[u8]) -> Kind {
 ///
 /// # Errors
 /// 413 when it is longer than `bytes_max`, 400 when the caller breaks off.
-pub(crate) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    bytes_max: usize,
-) -> Result<Bytes, GraphError> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut pieces = body.into_data_stream();
-    let mut read = BytesMut::new();
-    let mut too_long = announced.is_some_and(|length: usize| length > bytes_max);
-    while !too_long {
-        let next = tokio::time::timeout(PIECE_WAIT_MAX, pieces.next()).await;
-        let Some(piece) = next.map_err(|_| broken_off())? else {
-            return Ok(read.freeze());
-        };
-        let piece = piece.map_err(|_| broken_off())?;
-        too_long = read.len() + piece.len() > bytes_max;
-        read.extend_from_slice(&piece[..piece.len().min(bytes_max)]);
-    }
-    let _ = tokio::time::timeout(DRAIN_TIME_MAX, drain(pieces)).await;
-    Err(GraphError::too_large(bytes_max))
+pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, GraphError> {
+    let unread = |unread| match unread {
+        Unread::TooLong => GraphError::too_large(bytes_max),
+        Unread::BrokenOff => broken_off(),
+    };
+    read_whole(body, bytes_max).await.map_err(unread)
 }
 
 /// A multipart body as a stream of its parts; its label is made right where it is wrong.
@@ -127,16 +105,6 @@ pub(crate) fn no_multipart() -> GraphError {
 
 pub(crate) fn broken_off() -> GraphError {
     GraphError::invalid_parameter("body", "was not sent to its end: send the request again")
-}
-
-async fn drain(mut pieces: axum::body::BodyDataStream) {
-    let mut bytes = 0;
-    while let Some(Ok(piece)) = pieces.next().await {
-        bytes += piece.len();
-        if bytes > DRAIN_BYTES_MAX {
-            return;
-        }
-    }
 }
 
 /// The boundary that the first line is.

@@ -1,14 +1,19 @@
 //! What the engine's loops have in common: ports, queues, and what is shown to others.
 
-use crate::batcher::Batcher;
+pub(crate) mod batcher;
+pub(crate) mod counts;
+pub(crate) mod endpoints;
+pub(crate) mod stop;
+
 use crate::config::EngineConfig;
-use crate::counts::CountsCell;
 use crate::driver::event::Event;
-use crate::endpoints::Endpoints;
 use crate::ports::records::RawInbound;
 use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
 use crate::request::{RouteStatus, Totals};
-use crate::stop::Stop;
+use crate::shared::batcher::Batcher;
+use crate::shared::counts::CountsCell;
+use crate::shared::endpoints::Endpoints;
+use crate::shared::stop::Stop;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -53,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) raw_queue: mpsc::Sender<RawInbound>,
     /// The raw queue was full: what did not fit is found in the store.
     pub(crate) raw_overflow: AtomicBool,
+    pub(crate) raw_wake: Notify,
     pub(crate) endpoints: Endpoints,
     pub(crate) hooks_wake: Notify,
     pub(crate) stop: Stop,
@@ -99,6 +105,7 @@ impl Shared {
             mailbox: queues.mailbox,
             raw_queue: queues.raw_queue,
             raw_overflow: AtomicBool::new(true),
+            raw_wake: Notify::new(),
             endpoints,
             hooks_wake: Notify::new(),
             stop: Stop::default(),
@@ -126,6 +133,12 @@ impl Shared {
             words.insert(Arc::clone(&word));
         }
         word
+    }
+
+    /// Webhooks that could not be worked off are read from the store again.
+    pub(crate) fn read_raw_again(&self) {
+        self.raw_overflow.store(true, Ordering::SeqCst);
+        self.raw_wake.notify_one();
     }
 
     pub(crate) fn publish(&self, routes: Vec<RouteStatus>, open: usize, now: Timestamp) {

@@ -152,7 +152,7 @@ fn sender_on(shared: &Shared, channel: ChannelKind, wanted: &str) -> Option<Stri
     own.or(any).map(|route| route.sender.clone())
 }
 
-/// The address to use on a channel: the one named, else one that is known, else the WhatsApp number.
+/// The address to use on a channel: the one named, else a known one, else the WhatsApp number.
 fn address_of(
     shared: &Shared,
     input: &PlanInput<'_>,

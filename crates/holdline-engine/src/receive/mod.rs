@@ -3,10 +3,11 @@
 //! Receipts go to the driver; messages of people are kept with their events for apps. A repeat is
 //! dropped by the provider's id. Inbound is never gated on health (invariant 13).
 
+pub(crate) mod keywords;
+
 use crate::config::CHOICE_WINDOW_MS;
 use crate::driver::event::{Event as DriverEvent, ReceiptEvent};
 use crate::intake::find_by_address;
-use crate::keywords;
 use crate::ports::channel::{HookRefusal, InboundItem, InboundMessage, InboundReceipt};
 use crate::ports::ops::{AddressNote, Op};
 use crate::ports::records::{
@@ -23,6 +24,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 
+/// Pause before webhooks that could not be worked off are read again.
+const RAW_AGAIN_MS: u64 = 500;
 /// Messages looked at to find the choices a reply may mean.
 const CHOICES_LOOKED_AT: usize = 5;
 /// Media of people are kept as long as ours (whatsapp.md: 30 days).
@@ -66,7 +69,7 @@ pub(crate) async fn take(
     let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await?;
     debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
     if shared.raw_queue.try_send(raw).is_err() {
-        shared.raw_overflow.store(true, Ordering::SeqCst);
+        shared.read_raw_again();
     }
     Ok(())
 }
@@ -99,6 +102,10 @@ impl ReceiveLoop {
                     Some(raw) => self.read(&raw).await,
                     None => return,
                 },
+                () = self.shared.raw_wake.notified() => {
+                    let now = self.shared.clock.now();
+                    self.shared.clock.sleep_until(now.plus_ms(RAW_AGAIN_MS)).await;
+                }
                 () = self.shared.stop.stopped() => return,
             }
         }
@@ -111,9 +118,7 @@ impl ReceiveLoop {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, "stored webhooks could not be read; tried again");
-                    self.shared.raw_overflow.store(true, Ordering::SeqCst);
-                    let now = self.shared.clock.now();
-                    self.shared.clock.sleep_until(now.plus_ms(1_000)).await;
+                    self.shared.read_raw_again();
                     return;
                 }
             };
@@ -137,7 +142,7 @@ impl ReceiveLoop {
         for item in items {
             if let Err(error) = self.item(channel, item, &mut receipts).await {
                 tracing::error!(%error, "a webhook could not be worked off; read again later");
-                self.shared.raw_overflow.store(true, Ordering::SeqCst);
+                self.shared.read_raw_again();
                 return;
             }
         }
@@ -206,8 +211,9 @@ impl ReceiveLoop {
         };
         let (contact, mut ops) = find_by_address(shared, at, &value, now).await?;
         ops.extend(self.learned(channel.kind(), &contact, &message, now));
-        let keyword = keywords::handle(shared, channel.kind(), &contact, &message, &value);
-        ops.extend(keyword);
+        let kind = channel.kind();
+        let keyword = keywords::asked(kind, &contact, &message, &value);
+        ops.extend(keyword.and_then(|it| keywords::note(it, kind, &contact, &value)));
         let recent = self.recent(channel.kind(), &contact, now).await?;
         let (record, media) = self
             .record(channel, &contact, message, &recent, now)
@@ -224,9 +230,14 @@ impl ReceiveLoop {
                 .endpoints
                 .hooks_for_sender(&sender, subject, &event, now),
         );
-        match shared.batcher.commit(ops).await? {
+        let stored = shared.batcher.commit(ops).await?;
+        match &stored {
             Ok(()) => shared.hooks_wake.notify_one(),
             Err(conflict) => tracing::debug!(?conflict, "a repeated inbound message was dropped"),
+        }
+        if let Some(keyword) = keyword {
+            let who = (&contact, value.as_str());
+            keywords::carry_out(shared, keyword, kind, who, stored.is_ok()).await;
         }
         Ok(())
     }

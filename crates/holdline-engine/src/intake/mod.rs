@@ -1,8 +1,9 @@
 //! Accepts one message durably, then answers. Finds the person, makes the plan, and hands both to
 //! the driver, which commits message and first attempt together.
 
+mod plan;
+
 use crate::driver::event::{AcceptEvent, Event};
-use crate::plan::{self, PlanInput};
 use crate::ports::StoreError;
 use crate::ports::ops::{Accept, Idempotency, Op};
 use crate::ports::records::{AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER};
@@ -11,6 +12,7 @@ use crate::shared::Shared;
 use holdline_core::contact::Consent;
 use holdline_core::message::{Progress, State};
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use plan::PlanInput;
 use tokio::sync::oneshot;
 
 /// Channels whose addresses are phone numbers.
@@ -156,7 +158,9 @@ pub(crate) async fn find_by_address(
     now: Timestamp,
 ) -> Result<(ContactRecord, Vec<Op>), StoreError> {
     let by_phone = PHONE_CHANNELS.contains(&channel);
-    let others = PHONE_CHANNELS.into_iter().filter(|other| by_phone && *other != channel);
+    let others = PHONE_CHANNELS
+        .into_iter()
+        .filter(|other| by_phone && *other != channel);
     for channel in [channel].into_iter().chain(others) {
         if let Some(known) = shared.store.contact_by_address(channel, value).await? {
             return Ok((known, Vec::new()));

@@ -1,0 +1,349 @@
+//! An engine with everything around it scripted.
+
+use crate::config::{EngineConfig, HookPolicy, RouteConfig};
+use crate::memory::MemoryStore;
+use crate::ports::channel::HookRefusal;
+use crate::ports::records::{
+    EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord,
+};
+use crate::ports::{
+    Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
+    Library, Rendered, Renderer, Store, StoreError,
+};
+use crate::request::{Accepted, NewMessage, Recipient, Refusal};
+use crate::{Engine, Ports};
+use async_trait::async_trait;
+use bytes::Bytes;
+use holdline_core::health::RuleConfig;
+use holdline_core::message::{Fault, FaultClass, Outcome, Priority, Success};
+use holdline_core::routing::{GateConfig, Policy};
+use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Virtual time: the test's runtime jumps when everything waits.
+pub(super) struct TestClock(Instant);
+
+#[async_trait]
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(Duration::from_millis(at.since_ms(self.now()))).await;
+    }
+}
+
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Ids for Counting {
+    fn id(&self, now: Timestamp) -> u128 {
+        (u128::from(now.0.unsigned_abs()) << 64) | u128::from(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn draw(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// What a channel does with the next attempts; `None` = never answers.
+pub(super) type Script = Mutex<VecDeque<Option<Outcome>>>;
+
+pub(super) struct FakeChannel {
+    kind: ChannelKind,
+    pub(super) script: Script,
+    /// What it does when the script is empty.
+    pub(super) usual: Mutex<Outcome>,
+    pub(super) sent: Mutex<Vec<String>>,
+    /// How long an answer takes.
+    pub(super) takes_ms: AtomicU64,
+}
+
+impl std::fmt::Debug for FakeChannel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FakeChannel({})", self.kind)
+    }
+}
+
+#[async_trait]
+impl Channel for FakeChannel {
+    fn kind(&self) -> ChannelKind {
+        self.kind
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { best_receipt: Success::Accepted, inbound: false, probe: true }
+    }
+
+    async fn send(&self, dispatch: &Dispatch, _: &dyn Library) -> Outcome {
+        let body = String::from_utf8_lossy(dispatch.message.body.expose()).into_owned();
+        self.sent.lock().expect("no panic").push(body);
+        let takes = Duration::from_millis(self.takes_ms.load(Ordering::SeqCst));
+        tokio::time::sleep(takes).await;
+        let scripted = self.script.lock().expect("no panic").pop_front();
+        match scripted {
+            Some(Some(outcome)) => outcome,
+            Some(None) => std::future::pending().await,
+            None => self.usual.lock().expect("no panic").clone(),
+        }
+    }
+
+    async fn probe(&self, _: &str) -> Outcome {
+        self.usual.lock().expect("no panic").clone()
+    }
+
+    fn verify(&self, _: &HookRequest) -> Result<(), HookRefusal> {
+        Ok(())
+    }
+
+    fn handshake(&self, _: &[(String, String)]) -> Option<Result<String, HookRefusal>> {
+        None
+    }
+
+    fn read(&self, _: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
+        Ok(Vec::new())
+    }
+
+    async fn fetch(&self, _: &str, _: u64) -> Result<(String, Bytes), String> {
+        Err(String::from("nothing to fetch"))
+    }
+}
+
+/// Nothing to look up, nobody to post to.
+struct Nothing;
+
+#[async_trait]
+impl Library for Nothing {
+    fn now(&self) -> Timestamp {
+        Timestamp(0)
+    }
+
+    async fn template(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+    ) -> Result<Option<TemplateRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn provider_id(&self, _: &str, _: ChannelKind) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn media(&self, _: &str) -> Result<Option<MediaRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn media_bytes(&self, _: &MediaRecord) -> Result<Bytes, String> {
+        Err(String::from("no media"))
+    }
+
+    async fn media_alias(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn save_media_alias(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn media_link(&self, _: &str) -> String {
+        String::new()
+    }
+
+    async fn thread(
+        &self,
+        _: ContactId,
+        _: ChannelKind,
+        _: MessageId,
+    ) -> Result<Option<(MessageId, MessageId)>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Hook for Nothing {
+    async fn post(&self, _: &str, _: &[(String, String)], _: Bytes) -> HookOutcome {
+        HookOutcome::Taken
+    }
+}
+
+#[async_trait]
+impl Renderer for Nothing {
+    async fn render(
+        &self,
+        _: &EndpointRecord,
+        _: &HookRecord,
+    ) -> Result<Option<Rendered>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// A running engine with two channels.
+pub(super) struct Rig {
+    pub(super) engine: Engine,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) whatsapp: Arc<FakeChannel>,
+    pub(super) sms: Arc<FakeChannel>,
+    driver: tokio::task::JoinSet<()>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+pub(super) fn accepted() -> Outcome {
+    Outcome::Accepted { provider_id: None }
+}
+
+pub(super) fn broken() -> Outcome {
+    Outcome::Rejected(Fault::new(FaultClass::Platform, "2", "unavailable"))
+}
+
+pub(super) fn unknown() -> Outcome {
+    Outcome::Unknown(Fault::new(FaultClass::Platform, "timeout", "no answer"))
+}
+
+fn channel(kind: ChannelKind) -> Arc<FakeChannel> {
+    Arc::new(FakeChannel {
+        kind,
+        script: Script::default(),
+        usual: Mutex::new(accepted()),
+        sent: Mutex::default(),
+        takes_ms: AtomicU64::new(10),
+    })
+}
+
+impl Rig {
+    pub(super) async fn start() -> Self {
+        Self::on(Arc::new(MemoryStore::new()), GateConfig::default()).await
+    }
+
+    /// On a store that may hold something already.
+    pub(super) async fn on(store: Arc<MemoryStore>, gate: GateConfig) -> Self {
+        let (whatsapp, sms) = (channel(ChannelKind::WHATSAPP), channel(ChannelKind::SMS));
+        let ports = Ports {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            clock: Arc::new(TestClock(Instant::now())),
+            ids: Arc::new(Counting::default()),
+            channels: vec![Arc::clone(&whatsapp) as _, Arc::clone(&sms) as _],
+            library: Arc::new(Nothing),
+            hook: Arc::new(Nothing),
+            renderer: Arc::new(Nothing),
+        };
+        let (engine, loops) = Engine::start(ports, config(gate)).await.expect("starts");
+        let (mut driver, mut tasks) = (tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
+        driver.spawn(loops.driver.run());
+        tasks.spawn(loops.batch.run());
+        tasks.spawn(loops.receive.run());
+        tasks.spawn(loops.post.run());
+        loops.workers.into_iter().for_each(|worker| drop(tasks.spawn(worker.run())));
+        Self { engine, store, whatsapp, sms, driver, tasks }
+    }
+
+    /// The process dies.
+    pub(super) async fn crash(mut self) -> Arc<MemoryStore> {
+        self.driver.shutdown().await;
+        self.tasks.shutdown().await;
+        self.store
+    }
+
+    /// Waits until the driver has ended.
+    pub(super) async fn driver_ends(&mut self) {
+        self.driver.join_next().await.expect("a driver").expect("no panic");
+    }
+
+    pub(super) async fn send(&self, to: &str, text: &str) -> Result<Accepted, Refusal> {
+        self.send_as(to, text, Priority::Service).await
+    }
+
+    pub(super) async fn send_as(
+        &self,
+        to: &str,
+        text: &str,
+        priority: Priority,
+    ) -> Result<Accepted, Refusal> {
+        self.engine.accept(message(to, text, priority)).await
+    }
+
+    /// The state of a message in the store.
+    pub(super) async fn state(&self, id: MessageId) -> &'static str {
+        let stored = self.store.message(id).await.expect("reads").expect("known");
+        stored.delivery.state.name()
+    }
+
+    /// Waits, in virtual time, until the store has the message in this state.
+    pub(super) async fn until(&self, id: MessageId, wanted: &str) {
+        for _ in 0..200_000 {
+            if self.state(id).await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{id} is {}, not {wanted}", self.state(id).await);
+    }
+}
+
+impl FakeChannel {
+    pub(super) fn sent(&self) -> Vec<String> {
+        self.sent.lock().expect("no panic").clone()
+    }
+
+    pub(super) fn next(&self, outcomes: impl IntoIterator<Item = Option<Outcome>>) {
+        self.script.lock().expect("no panic").extend(outcomes);
+    }
+
+    pub(super) fn from_now_on(&self, outcome: Outcome) {
+        *self.usual.lock().expect("no panic") = outcome;
+    }
+}
+
+pub(super) fn message(to: &str, text: &str, priority: Priority) -> NewMessage {
+    NewMessage {
+        app: String::from("app"),
+        sender: String::from("1"),
+        to: Recipient::Address { channel: ChannelKind::WHATSAPP, value: to.to_owned() },
+        to_input: to.to_owned(),
+        kind: String::from("text"),
+        body: Bytes::from(text.to_owned()),
+        opaque: None,
+        priority,
+        duplicate_rule: None,
+        data_class: None,
+        expires_at: None,
+        hops: None,
+        idempotency: None,
+        answer: Box::new(|facts| Bytes::from(facts.id.hex())),
+    }
+}
+
+fn config(gate: GateConfig) -> EngineConfig {
+    let route = |channel, sender: &str| RouteConfig {
+        channel,
+        sender: sender.to_owned(),
+        gate,
+        rule: RuleConfig::default(),
+    };
+    EngineConfig {
+        policy: Policy::default(),
+        order: vec![ChannelKind::WHATSAPP, ChannelKind::SMS],
+        receipt_wait_ms: [30_000, 60_000, 900_000, 900_000],
+        expiry_ms: [3_600_000; 4],
+        open_messages_max: 10_000,
+        routes: vec![route(ChannelKind::WHATSAPP, "1"), route(ChannelKind::SMS, "sms")],
+        sms_from_whatsapp: true,
+        sms_help_text: None,
+        wabas: BTreeMap::new(),
+        app_senders: BTreeMap::new(),
+        key_kept_ms: 7 * 86_400_000,
+        hooks: HookPolicy::default(),
+    }
+}

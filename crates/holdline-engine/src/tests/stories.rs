@@ -1,0 +1,237 @@
+//! What happens, in which order, and what a fault between any two steps leaves behind.
+
+use super::rig::{Rig, accepted, broken, message, unknown};
+use crate::ports::{Store, StoreError};
+use crate::request::{IdempotencyKey, Refusal};
+use holdline_core::health::Health;
+use holdline_core::message::Priority;
+use holdline_core::routing::GateConfig;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn full() -> StoreError {
+    StoreError::Full(String::from("no space left"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_accepted_sent_once_and_ended() {
+    let rig = Rig::start().await;
+    let id = rig.send("+1", "hello").await.expect("accepted").id;
+    rig.until(id, "delivered").await;
+    assert_eq!((rig.whatsapp.sent(), rig.sms.sent().len()), (vec!["hello".into()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_refuses_is_not_accepted_and_never_sent() {
+    let rig = Rig::start().await;
+    rig.store.fail_all(full());
+    let refused = rig.send("+1", "lost?").await;
+    assert!(matches!(refused, Err(Refusal::Unavailable { .. })), "{refused:?}");
+    rig.store.heal();
+    let id = rig.send("+1", "kept").await.expect("accepted").id;
+    rig.until(id, "delivered").await;
+    assert_eq!(rig.whatsapp.sent(), ["kept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_cannot_be_saved_is_saved_later_and_nothing_is_sent_twice() {
+    let rig = Rig::start().await;
+    rig.whatsapp.takes_ms.store(1_000, Ordering::SeqCst);
+    let id = rig.send("+1", "hello").await.expect("accepted").id;
+    rig.store.fail_all(full());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.state(id).await, "in_flight");
+    let refused = rig.send("+2", "meanwhile").await;
+    assert!(matches!(refused, Err(Refusal::Unavailable { .. })), "{refused:?}");
+    rig.store.heal();
+    rig.until(id, "delivered").await;
+    assert_eq!(rig.whatsapp.sent(), ["hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_in_flight_is_unknown_after_the_restart_and_not_sent_again_at_once() {
+    let rig = Rig::start().await;
+    rig.whatsapp.next([None]);
+    let id = rig.send("+1", "hello").await.expect("accepted").id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let store = rig.crash().await;
+    let again = Rig::on(store, GateConfig::default()).await;
+    assert_eq!(again.state(id).await, "in_doubt");
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert!(again.whatsapp.sent().is_empty() && again.sms.sent().is_empty());
+    again.until(id, "delivered").await;
+    assert_eq!(again.whatsapp.sent().len() + again.sms.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_while_waiting_loses_nothing() {
+    let rig = Rig::start().await;
+    rig.whatsapp.from_now_on(broken());
+    rig.sms.from_now_on(broken());
+    let mut ids = Vec::new();
+    for person in 0..50 {
+        ids.push(rig.send(&format!("+{person}"), "hello").await.expect("accepted").id);
+    }
+    let again = Rig::on(rig.crash().await, GateConfig::default()).await;
+    for id in ids {
+        again.until(id, "delivered").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_key_and_body_give_the_stored_answer_and_one_message() {
+    let rig = Rig::start().await;
+    let with_key = |text: &str, hash: u8| {
+        let mut new = message("+1", text, Priority::Service);
+        new.idempotency = Some(IdempotencyKey { key: "k".into(), body_hash: [hash; 32] });
+        new
+    };
+    let first = rig.engine.accept(with_key("a", 1)).await.expect("accepted");
+    let again = rig.engine.accept(with_key("a", 1)).await.expect("accepted");
+    assert!(again.repeat && again.answer == first.answer && again.id == first.id);
+    let other = rig.engine.accept(with_key("b", 2)).await;
+    assert!(matches!(other, Err(Refusal::KeyReused)), "{other:?}");
+    rig.until(first.id, "delivered").await;
+    assert_eq!(rig.whatsapp.sent(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_fails_goes_down_and_what_waits_takes_the_next() {
+    let rig = Rig::start().await;
+    rig.whatsapp.from_now_on(broken());
+    let mut ids = Vec::new();
+    for person in 0..40 {
+        ids.push(rig.send(&format!("+{person}"), "hello").await.expect("accepted").id);
+    }
+    for id in ids {
+        rig.until(id, "delivered").await;
+    }
+    assert_eq!(rig.sms.sent().len(), 40);
+    let down = rig.engine.routes().iter().any(|route| route.health == Health::Down);
+    assert!(down, "{:?}", rig.engine.routes());
+    let outages = rig.store.outages(10).await.expect("reads");
+    assert_eq!(outages.len(), 1);
+    let tried = rig.whatsapp.sent().len();
+    for person in 100..140 {
+        rig.send(&format!("+{person}"), "later").await.expect("accepted");
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(rig.whatsapp.sent().len(), tried, "nothing new goes to a route that is down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mended_route_is_tested_and_taken_back() {
+    let rig = Rig::start().await;
+    rig.whatsapp.from_now_on(broken());
+    for person in 0..20 {
+        rig.send(&format!("+{person}"), "hello").await.expect("accepted");
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    rig.whatsapp.from_now_on(accepted());
+    for person in 100..400 {
+        rig.send(&format!("+{person}"), "later").await.expect("accepted");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let up = rig.engine.routes().iter().all(|route| route.health == Health::Up);
+    assert!(up, "{:?}", rig.engine.routes());
+    let outage = rig.store.outages(1).await.expect("reads").remove(0);
+    assert!(outage.recovered_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_to_one_person_leave_one_after_the_other() {
+    let rig = Rig::start().await;
+    rig.whatsapp.takes_ms.store(500, Ordering::SeqCst);
+    rig.whatsapp.next([Some(broken()), Some(broken())]);
+    let mut last = None;
+    for number in 0..5 {
+        last = Some(rig.send("+1", &format!("{number}")).await.expect("accepted").id);
+    }
+    rig.until(last.expect("five"), "delivered").await;
+    assert_eq!(rig.whatsapp.sent(), ["0", "0", "0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_message_of_unknown_fate_does_not_hold_back_the_next() {
+    let rig = Rig::start().await;
+    rig.whatsapp.next([Some(unknown())]);
+    let first = rig.send("+1", "first").await.expect("accepted").id;
+    let second = rig.send("+1", "second").await.expect("accepted").id;
+    rig.until(second, "delivered").await;
+    assert_eq!(rig.state(first).await, "in_doubt");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_most_urgent_leaves_first_when_there_is_little_room() {
+    let gate = GateConfig { in_flight_max: 1, ..GateConfig::default() };
+    let rig = Rig::on(std::sync::Arc::default(), gate).await;
+    rig.whatsapp.takes_ms.store(1_000, Ordering::SeqCst);
+    rig.send_as("+0", "first", Priority::Bulk).await.expect("accepted");
+    rig.send_as("+1", "bulk", Priority::Bulk).await.expect("accepted");
+    rig.send_as("+2", "service", Priority::Service).await.expect("accepted");
+    let last = rig.send_as("+3", "emergency", Priority::Emergency).await.expect("accepted").id;
+    rig.until(last, "delivered").await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(rig.whatsapp.sent(), ["first", "emergency", "service", "bulk"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_never_answers_holds_only_its_own_slots() {
+    let rig = Rig::start().await;
+    rig.whatsapp.next((0..200).map(|_| None));
+    let mut ids = Vec::new();
+    for person in 0..100 {
+        let to = format!("+{person}");
+        ids.push(rig.send_as(&to, "hello", Priority::Urgent).await.expect("accepted").id);
+    }
+    for id in ids {
+        rig.until(id, "delivered").await;
+    }
+    assert!(rig.whatsapp.sent().len() <= 80, "{}", rig.whatsapp.sent().len());
+    assert_eq!(rig.sms.sent().len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_waiting_is_refused_not_queued() {
+    let rig = Rig::start().await;
+    rig.whatsapp.from_now_on(broken());
+    rig.sms.from_now_on(broken());
+    let mut refused = 0;
+    for person in 0..10_200 {
+        match rig.send(&format!("+{person}"), "hello").await {
+            Ok(_) => {}
+            Err(Refusal::Busy { retry_after_s }) => {
+                assert!(retry_after_s > 0);
+                refused += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 0, "the limit is 10,000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_message_is_not_sent() {
+    let gate = GateConfig { in_flight_max: 1, ..GateConfig::default() };
+    let rig = Rig::on(std::sync::Arc::default(), gate).await;
+    rig.whatsapp.takes_ms.store(1_000, Ordering::SeqCst);
+    let first = rig.send("+0", "first").await.expect("accepted").id;
+    let second = rig.send("+1", "second").await.expect("accepted").id;
+    rig.engine.cancel(second).await.expect("known");
+    assert_eq!(rig.state(second).await, "cancelled");
+    rig.until(first, "delivered").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.whatsapp.sent(), ["first"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_what_is_in_flight_and_takes_nothing_new() {
+    let mut rig = Rig::start().await;
+    rig.whatsapp.takes_ms.store(2_000, Ordering::SeqCst);
+    let id = rig.send("+1", "hello").await.expect("accepted").id;
+    rig.engine.stop(8_000);
+    let refused = rig.send("+2", "late").await;
+    assert!(matches!(refused, Err(Refusal::Unavailable { .. })), "{refused:?}");
+    rig.driver_ends().await;
+    assert_eq!(rig.state(id).await, "delivered");
+}
