@@ -102,8 +102,13 @@ pub enum Cause {
     RouteDown,
     AccountFault,
     RouteRecovering,
+    /// The provider asks us to stay away for longer than this message can wait.
+    Throttled,
     OutOfPatience,
-    Refused { class: FaultClass, code: String },
+    Refused {
+        class: FaultClass,
+        code: String,
+    },
     TriesExhausted,
     ReceiptOverdue,
     Unreachable,
@@ -192,6 +197,7 @@ impl fmt::Display for Cause {
             Self::RouteDown => f.write_str("its route is down"),
             Self::AccountFault => f.write_str("our account on its route is at fault"),
             Self::RouteRecovering => f.write_str("its route is only being tested"),
+            Self::Throttled => f.write_str("its route is throttled for too long"),
             Self::OutOfPatience => f.write_str("patience is over while the route is unwell"),
             Self::Refused { class, code } => write!(f, "refused, {} ({code})", class.name()),
             Self::TriesExhausted => f.write_str("no try is left there"),

@@ -2,8 +2,8 @@
 //! as many at once as the route's gate lets out; a hanging provider fills only its own slots.
 
 use crate::driver::event::{Event, OutcomeEvent, Work};
-use crate::ports::channel::Dispatch;
 use crate::ports::Channel;
+use crate::ports::channel::Dispatch;
 use crate::shared::Shared;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -103,7 +103,10 @@ impl Worker {
 /// A channel ends an attempt within its own time-out; should it not, this does, so that no slot is
 /// ever lost.
 async fn send(shared: &Shared, channel: &dyn Channel, dispatch: &Dispatch) -> Outcome {
-    let latest = shared.clock.now().plus_ms(shared.config.policy.in_flight_max_ms);
+    let latest = shared
+        .clock
+        .now()
+        .plus_ms(shared.config.policy.in_flight_max_ms);
     let outcome = tokio::select! {
         outcome = channel.send(dispatch, &*shared.library) => outcome,
         () = shared.clock.sleep_until(latest) => {

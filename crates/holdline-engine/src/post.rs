@@ -46,7 +46,8 @@ impl PostLoop {
         let mut posts: FuturesUnordered<PostFuture> = FuturesUnordered::new();
         while !self.shared.stop.is_stopped() {
             let shared = Arc::clone(&self.shared);
-            let mut look = std::pin::pin!(look(shared, PAGE + self.under_way.len()));
+            let full = self.full_endpoints();
+            let mut look = std::pin::pin!(look(shared, full, PAGE + self.under_way.len()));
             let (due, wake_at) = loop {
                 tokio::select! {
                     looked = &mut look => break looked,
@@ -71,6 +72,13 @@ impl PostLoop {
         }
     }
 
+    /// Endpoints with as many posts under way as one may have: they must not hide the others.
+    fn full_endpoints(&self) -> Vec<String> {
+        let max = self.shared.config.hooks.per_endpoint_max;
+        let full = self.by_endpoint.iter().filter(|(_, count)| **count >= max);
+        full.map(|(endpoint, _)| endpoint.clone()).collect()
+    }
+
     /// Begins one post if it fits and is not under way.
     fn start(&mut self, hook: HookRecord, posts: &FuturesUnordered<PostFuture>) {
         let policy = &self.shared.config.hooks;
@@ -93,10 +101,14 @@ impl PostLoop {
 }
 
 /// What is due, and when to look again.
-async fn look(shared: Arc<Shared>, limit: usize) -> (Vec<HookRecord>, Timestamp) {
+async fn look(
+    shared: Arc<Shared>,
+    full: Vec<String>,
+    limit: usize,
+) -> (Vec<HookRecord>, Timestamp) {
     let now = shared.clock.now();
     let latest = now.plus_ms(LOOK_MS_MAX);
-    let due = match shared.store.hooks_due(now, limit).await {
+    let due = match shared.store.hooks_due(now, &full, limit).await {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, "events for apps could not be read; tried again");

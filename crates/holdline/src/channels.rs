@@ -67,7 +67,11 @@ fn sms(config: &Config, public_base: &str) -> SmsConfig {
     SmsConfig {
         base_url: sms.base_url.to_string(),
         account_sid: sms.account_sid.clone().unwrap_or_default(),
-        auth_token: sms.auth_token.as_ref().map(Secret::redacted).unwrap_or_default(),
+        auth_token: sms
+            .auth_token
+            .as_ref()
+            .map(Secret::redacted)
+            .unwrap_or_default(),
         public_url: public_base.to_owned(),
         senders: vec![sms_sender(config)],
         user_agent: config.net.user_agent.clone(),

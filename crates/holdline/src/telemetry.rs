@@ -127,9 +127,7 @@ impl Metrics {
             route: route.to_owned(),
             state,
         };
-        self.route_health
-            .get_or_create(&labels)
-            .set(i64::from(is));
+        self.route_health.get_or_create(&labels).set(i64::from(is));
     }
 
     fn register(&mut self) {

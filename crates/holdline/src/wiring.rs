@@ -170,7 +170,9 @@ async fn open_store(storage: &Storage) -> Result<Arc<dyn Store>, StoreError> {
 fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
     Ok(SqliteOptions {
         exclusive: true,
-        max_pages: storage.size_max_mb.map(|mb| mb.saturating_mul(PAGES_PER_MB)),
+        max_pages: storage
+            .size_max_mb
+            .map(|mb| mb.saturating_mul(PAGES_PER_MB)),
         ..options_of(&storage.url)?
     })
 }
@@ -230,7 +232,10 @@ mod tests {
             store_options(&config.storage).unwrap().max_pages
         };
         assert_eq!(pages(&[]), None);
-        assert_eq!(pages(&[("HOLDLINE_STORAGE_SIZE_MAX_MB", "16")]), Some(4_096));
+        assert_eq!(
+            pages(&[("HOLDLINE_STORAGE_SIZE_MAX_MB", "16")]),
+            Some(4_096)
+        );
         let most = pages(&[("HOLDLINE_STORAGE_SIZE_MAX_MB", "16000000")]);
         assert_eq!(most, Some(4_096_000_000));
     }

@@ -36,7 +36,8 @@ pub fn choose(
             continue;
         }
         any_left = true;
-        match judge(delivery, index, now, policy, routes.view(hop.route)) {
+        let view = routes.view(hop.route);
+        match judge(delivery, index, now, policy, view) {
             Judgement::Go => return (Choice::Take(index), passed),
             Judgement::Queue => return (Choice::Queue(index), passed),
             Judgement::Stay(until) => {
@@ -50,14 +51,15 @@ pub fn choose(
             }
             Judgement::Pass { cause, usable } => {
                 if usable && fallback.is_none() {
-                    fallback = Some(index);
+                    fallback = Some((index, view.room));
                 }
                 passed = Some(cause);
             }
         }
     }
     match fallback {
-        Some(index) => (Choice::Queue(index), None),
+        Some((index, true)) => (Choice::Take(index), None),
+        Some((index, false)) => (Choice::Queue(index), None),
         None if any_left => (
             Choice::Hold {
                 until: delivery.terms.expires_at,
@@ -87,6 +89,19 @@ fn judge(
     policy: &Policy,
     view: RouteView,
 ) -> Judgement {
+    if hop_is_over(delivery, index, now) {
+        return Judgement::Pass {
+            cause: Cause::HopExpired,
+            usable: false,
+        };
+    }
+    let patience_ms = policy.patience_ms(delivery.terms.priority);
+    if view.health.is_usable() && view.blocked_until > now.plus_ms(patience_ms) {
+        return Judgement::Pass {
+            cause: Cause::Throttled,
+            usable: true,
+        };
+    }
     match view.health {
         Health::Up if view.ramping && !view.room => Judgement::Pass {
             cause: Cause::RouteRecovering,
@@ -133,6 +148,12 @@ fn open(view: RouteView) -> Judgement {
     } else {
         Judgement::Queue
     }
+}
+
+/// The hop's own time to live is over.
+fn hop_is_over(delivery: &Delivery, index: u8, now: Timestamp) -> bool {
+    let ttl_ms = u64::from(delivery.hops[usize::from(index)].ttl_ms);
+    delivery.hop == index && ttl_ms > 0 && now.since_ms(delivery.hop_since) >= ttl_ms
 }
 
 /// Only a delivery that has been trying this hop can run out of patience with it.

@@ -81,6 +81,11 @@ impl Gate {
     }
 
     #[must_use]
+    pub const fn blocked_until(&self) -> Timestamp {
+        self.blocked_until
+    }
+
+    #[must_use]
     pub fn has_room(&mut self, now: Timestamp) -> bool {
         self.room(now) > 0
     }

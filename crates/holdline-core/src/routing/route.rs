@@ -18,6 +18,8 @@ pub struct RouteView {
     pub room: bool,
     /// Back from an outage and still held below its full rate.
     pub ramping: bool,
+    /// The provider asked us to stay away until then.
+    pub blocked_until: Timestamp,
 }
 
 /// The shell's route table, as far as decisions need it.

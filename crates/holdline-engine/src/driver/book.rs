@@ -46,6 +46,9 @@ impl Entry {
     }
 }
 
+/// Timers of deliveries that have ended, beyond which they are swept out.
+const TIMERS_SPARE: usize = 1_024;
+
 type Lane = [VecDeque<MessageId>; 4];
 
 #[derive(Default)]
@@ -57,6 +60,9 @@ pub(crate) struct Book {
     lanes: Vec<Lane>,
     /// Waiting, due, and in no lane yet.
     ready: VecDeque<MessageId>,
+    /// Ended in this turn: kept until that is committed, so that a later event of the turn finds
+    /// the end and not the row before it.
+    ended: Vec<MessageId>,
 }
 
 impl Book {
@@ -87,6 +93,9 @@ impl Book {
             entry.delivery.state,
             State::Waiting { .. } | State::InFlight { .. }
         );
+        if entry.delivery.state.is_ended() {
+            self.ended.push(id);
+        }
         if entry.ordered {
             self.order.entry(key).or_default().push_back(id);
         }
@@ -107,7 +116,7 @@ impl Book {
         let state = entry.delivery.state;
         let waits_now = matches!(state, State::Waiting { due } if due <= now);
         let wake = if waits_now {
-            Some(entry.delivery.terms.expires_at)
+            Some(entry.delivery.room_wait_until(now, policy))
         } else {
             entry.delivery.wake_at(policy)
         };
@@ -127,7 +136,29 @@ impl Book {
             self.ready.push_back(id);
         }
         if state.is_ended() {
-            self.entries.remove(&id);
+            self.ended.push(id);
+        }
+    }
+
+    /// The turn is committed: what has ended is no longer needed, nor any body.
+    pub(crate) fn turn_is_saved(&mut self, accepted: &[MessageId]) {
+        for id in std::mem::take(&mut self.ended) {
+            if self
+                .entries
+                .get(&id)
+                .is_some_and(|entry| entry.delivery.state.is_ended())
+            {
+                self.entries.remove(&id);
+            }
+        }
+        for id in accepted {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.record = None;
+            }
+        }
+        if self.timers.len() > 2 * self.entries.len() + TIMERS_SPARE {
+            let of_entry = |(id, entry): (&MessageId, &Entry)| Reverse((entry.wake, *id));
+            self.timers = self.entries.iter().map(of_entry).collect();
         }
     }
 
@@ -198,14 +229,46 @@ impl Book {
             .min()
     }
 
-    /// A route's health changed: what waits looks around again.
+    /// What waits looks around again now, in its place among the person's messages.
     pub(crate) fn nudge(&mut self, id: MessageId, now: Timestamp, routes: &mut RouteTable) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if matches!(entry.delivery.state, State::Waiting { .. }) && entry.delivery.nudge(now) {
-            leave_lane(entry, routes);
-            self.ready.push_back(id);
+        if !matches!(entry.delivery.state, State::Waiting { .. }) || !entry.delivery.nudge(now) {
+            return;
+        }
+        leave_lane(entry, routes);
+        if !entry.ordered {
+            entry.ordered = true;
+            let key = (entry.contact, entry.delivery.terms.priority);
+            let queue = self.order.entry(key).or_default();
+            let place = queue.partition_point(|other| *other < id);
+            queue.insert(place, id);
+        }
+        self.ready.push_back(id);
+    }
+
+    /// True for one in a lane or due: it waits for nothing but room.
+    pub(crate) fn waits_for_room(&self, id: MessageId, now: Timestamp) -> bool {
+        self.entries.get(&id).is_some_and(|entry| {
+            let due = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
+            due || entry.lane.is_some()
+        })
+    }
+
+    /// The first of a person's waiting messages may go; the others wait for it.
+    pub(crate) fn may_go(&self, id: MessageId) -> bool {
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| self.is_first(entry))
+    }
+
+    /// Lanes that nobody waits in hold only ids of those that have left.
+    pub(crate) fn sweep_lanes(&mut self, routes: &RouteTable) {
+        for (ix, lane) in routes.indices().zip(&mut self.lanes) {
+            if routes.get(ix).waiting == 0 {
+                lane.iter_mut().for_each(VecDeque::clear);
+            }
         }
     }
 
@@ -252,7 +315,11 @@ impl Book {
         let Some(queue) = self.order.get_mut(&key) else {
             return;
         };
-        queue.retain(|other| *other != id);
+        if queue.front() == Some(&id) {
+            queue.pop_front();
+        } else {
+            queue.retain(|other| *other != id);
+        }
         match queue.front() {
             Some(next) => self.ready.push_back(*next),
             None => {

@@ -6,14 +6,16 @@ use super::event::Work;
 use super::step::Extra;
 use super::turn::Turn;
 use crate::perform::Worker;
+use holdline_core::Timestamp;
 use holdline_core::health::Health;
-use holdline_core::message::State;
+use holdline_core::message::{Delivery, State};
 use holdline_core::routing::{Choice, RouteIx, choose};
-use holdline_core::{MessageId, Timestamp};
 use tokio::sync::mpsc;
 
 /// Probes that may wait for a performer beside the attempts.
 const PROBE_SLOTS: usize = 8;
+/// Deliveries looked at to find one that tests a route.
+const TESTERS_LOOKED_AT: usize = 4_096;
 /// Attempts planned in one turn, so that one commit stays small.
 const TURN_SENDS_MAX: usize = 2_048;
 
@@ -85,12 +87,25 @@ impl Driver {
         if !testing || route.waiting > 0 || !route.has_room(now) {
             return;
         }
-        let found = self.book.iter().find(|(_, entry)| {
-            let waits = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
-            waits && prefers(&entry.delivery, ix)
-        });
-        if let Some(id) = found.map(|(id, _)| *id) {
+        let found = self
+            .book
+            .iter()
+            .take(TESTERS_LOOKED_AT)
+            .find(|(id, entry)| {
+                let waits = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
+                waits && self.book.may_go(**id) && self.would_take(&entry.delivery, ix, now)
+            })
+            .map(|(id, _)| *id);
+        if let Some(id) = found {
             self.book.enter_lane(id, ix, &mut self.routes);
+        }
+    }
+
+    fn would_take(&self, delivery: &Delivery, ix: RouteIx, now: Timestamp) -> bool {
+        let seen = self.routes.seen_at(now).with_open(ix);
+        match choose(delivery, now, &self.shared.config.policy, &seen).0 {
+            Choice::Take(hop) => delivery.hops[usize::from(hop)].route == ix,
+            Choice::Queue(_) | Choice::Hold { .. } | Choice::Exhausted => false,
         }
     }
 
@@ -115,19 +130,26 @@ impl Driver {
         }
     }
 
-    /// Looks again at all that a route's change of health may move.
-    pub(super) fn nudge_all(&mut self, now: Timestamp) -> Vec<MessageId> {
-        let ids = self.book.ids();
-        for id in &ids {
-            self.book.nudge(*id, now, &mut self.routes);
+    /// Looks again at what a route's change of health may move: what waits for room or is held,
+    /// and what pauses on that very route. Pauses on other routes go on.
+    pub(super) fn nudge_all(&mut self, ix: RouteIx, now: Timestamp) {
+        for id in self.book.ids() {
+            let Some(entry) = self.book.get(id) else {
+                continue;
+            };
+            let delivery = &entry.delivery;
+            let State::Waiting { due } = delivery.state else {
+                continue;
+            };
+            let in_plan = (0_u8..)
+                .zip(delivery.hops.iter())
+                .any(|(at, hop)| hop.route == ix && !delivery.is_spent(at));
+            let here = delivery.hops[usize::from(delivery.hop)].route == ix;
+            let held = due >= delivery.terms.expires_at;
+            if in_plan && (here || held || self.book.waits_for_room(id, now)) {
+                self.book.nudge(id, now, &mut self.routes);
+            }
         }
-        ids
+        self.book.sweep_lanes(&self.routes);
     }
-}
-
-/// The plan has this route, not given up, before the hop the delivery is at or at it.
-fn prefers(delivery: &holdline_core::message::Delivery, ix: RouteIx) -> bool {
-    (0_u8..)
-        .zip(delivery.hops.iter())
-        .any(|(at, hop)| hop.route == ix && !delivery.is_spent(at))
 }

@@ -47,6 +47,8 @@ pub struct Driver {
     book: Book,
     /// One queue of performers per configured route.
     work: Vec<Option<mpsc::Sender<Work>>>,
+    /// Outcomes of attempts that were planned but did not leave, for the next turn.
+    again: Vec<Event>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -81,6 +83,7 @@ impl Driver {
             routes,
             book: Book::default(),
             work: Vec::new(),
+            again: Vec::new(),
         };
         let workers = driver.open_work();
         driver.load(now).await?;
@@ -94,7 +97,13 @@ impl Driver {
         while !self.is_finished() {
             self.wait(&mut events).await;
             let mut turn = Turn::new(self.shared.clock.now());
-            for event in events.drain(..) {
+            if self.shared.stop.is_stopped() {
+                self.routes.close();
+            }
+            for event in std::mem::take(&mut self.again)
+                .into_iter()
+                .chain(events.drain(..))
+            {
                 self.handle(event, &mut turn).await;
             }
             self.look_at_time(&mut turn);
@@ -119,10 +128,10 @@ impl Driver {
     }
 
     fn next_wake(&self, now: Timestamp) -> Timestamp {
-        if self.shared.stop.is_stopped() {
+        if self.shared.stop.is_stopped() && self.again.is_empty() {
             return now.plus_ms(STOPPING_WAIT_MS);
         }
-        if self.book.has_ready() {
+        if self.book.has_ready() || !self.again.is_empty() {
             return now;
         }
         let timer = self.book.next_timer().unwrap_or(Timestamp::MAX);
@@ -150,11 +159,16 @@ impl Driver {
                     self.shared.read_raw_again();
                 }
             }
-            Event::Withdrawn { contact, channel, address } => {
-                self.withdrawn(contact, channel, address.expose(), turn).await;
+            Event::Withdrawn {
+                contact,
+                channel,
+                address,
+            } => {
+                self.withdrawn(contact, channel, address.expose(), turn)
+                    .await;
             }
             Event::Cancel { id, reply } => {
-                let known = self.book.get(id).is_some();
+                let known = self.is_open(id);
                 self.step(id, turn, Extra::default(), |machine, c| {
                     machine.handle_cancel(c)
                 });
@@ -166,7 +180,7 @@ impl Driver {
                 turn.replies.push((reply, answer));
             }
             Event::RetryNow { id, reply } => {
-                let known = self.book.get(id).is_some();
+                let known = self.is_open(id);
                 self.book.nudge(id, turn.now, &mut self.routes);
                 let answer = if known {
                     Ok(())
@@ -189,6 +203,9 @@ impl Driver {
             answer,
             reply,
         } = event;
+        if reply.is_closed() {
+            return;
+        }
         let record = Arc::new(accept.message.clone());
         let id = record.id;
         if self.shared.stop.is_stopped() {
@@ -239,7 +256,7 @@ impl Driver {
         }
         let id = key.message;
         let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await.unwrap_or(false) {
+        if !open && !self.load_ended(id, turn).await.unwrap_or(false) {
             return;
         }
         let ended = save::attempt_end(*key, outcome, turn.now);
@@ -255,9 +272,6 @@ impl Driver {
         self.step(id, turn, extra, |machine, c| {
             machine.handle_outcome(key.number, outcome, c)
         });
-        if !open {
-            self.book.remove(id, &mut self.routes);
-        }
     }
 
     /// An error means that the store could not be read: the receipt has to come again.
@@ -267,7 +281,7 @@ impl Driver {
             self.failed_receipt(&event, fault.clone(), turn).await?;
         }
         let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await? {
+        if !open && !self.load_ended(id, turn).await? {
             return Ok(());
         }
         let extra = Extra {
@@ -277,9 +291,6 @@ impl Driver {
         self.step(id, turn, extra, |machine, c| {
             machine.handle_receipt(&event.receipt, c)
         });
-        if !open {
-            self.book.remove(id, &mut self.routes);
-        }
         Ok(())
     }
 
@@ -345,15 +356,31 @@ impl Driver {
             let Some(id) = self.book.pop_timer(turn.now) else {
                 break;
             };
-            self.step(id, turn, Extra::default(), |machine, c| {
-                let waits = matches!(machine.state, State::Waiting { .. });
-                if waits && c.now < machine.terms.expires_at {
-                    holdline_core::step::Step::default()
-                } else {
-                    machine.handle_due(c)
-                }
-            });
+            self.time_has_come(id, turn);
         }
+    }
+
+    fn time_has_come(&mut self, id: MessageId, turn: &mut Turn) {
+        let Some(entry) = self.book.get(id) else {
+            return;
+        };
+        let waits = matches!(entry.delivery.state, State::Waiting { .. });
+        if !waits || turn.now >= entry.delivery.terms.expires_at {
+            self.step(id, turn, Extra::default(), |machine, c| {
+                machine.handle_due(c)
+            });
+        } else if self.book.waits_for_room(id, turn.now) {
+            self.book.nudge(id, turn.now, &mut self.routes);
+            self.settle(id, turn.now);
+        } else {
+            self.settle(id, turn.now);
+        }
+    }
+
+    fn is_open(&self, id: MessageId) -> bool {
+        self.book
+            .get(id)
+            .is_some_and(|entry| !entry.delivery.state.is_ended())
     }
 
     fn settle(&mut self, id: MessageId, now: Timestamp) {

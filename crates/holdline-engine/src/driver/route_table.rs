@@ -30,6 +30,8 @@ pub(crate) struct Route {
 
 pub(crate) struct RouteTable {
     routes: Vec<Route>,
+    /// The engine is stopping: nothing new leaves.
+    closed: bool,
 }
 
 /// The name of a route: channel, sender, destination class (one class for now).
@@ -44,7 +46,10 @@ impl RouteTable {
         outages: Vec<OutageRecord>,
         now: Timestamp,
     ) -> Self {
-        let mut table = Self { routes: Vec::new() };
+        let mut table = Self {
+            routes: Vec::new(),
+            closed: false,
+        };
         for config in configs {
             let name = route_name(config.channel, &config.sender);
             let rule = match saved.iter().find(|record| record.name == name) {
@@ -160,6 +165,10 @@ impl RouteTable {
         }
     }
 
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
     pub(crate) fn seen_at(&self, now: Timestamp) -> Seen<'_> {
         Seen {
             table: self,
@@ -249,12 +258,14 @@ impl Routes for Seen<'_> {
         let ramping = gate.is_ramping(self.now);
         let scarce = ramping || health == Health::Recovering;
         let ahead = if scarce { route.waiting } else { 0 };
-        let room = self.open == Some(ix) || gate.room(self.now) as usize > ahead;
+        let open = self.open == Some(ix) || gate.room(self.now) as usize > ahead;
+        let (room, blocked_until) = (open && !self.table.closed, gate.blocked_until());
         RouteView {
             health,
             since: route.detector.since(),
             room,
             ramping,
+            blocked_until,
         }
     }
 }

@@ -2,14 +2,18 @@
 //! refuses, new messages are refused and everything else is tried again until it is saved.
 
 use super::Driver;
+use super::book::Book;
 use super::event::{Event, OutcomeEvent, Work};
+use super::route_table::RouteTable;
 use super::turn::{Pending, Planned, Reply, Turn, refusal_of};
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{AttemptEnd, GroupResult, Groups};
 use crate::ports::records::MessageRecord;
+use crate::ports::store::COMMIT_GROUPS_MAX;
 use crate::ports::{Group, StoreError};
 use crate::request::{Accepted, Refusal};
-use holdline_core::message::{Fault, FaultClass, Outcome, ThrottleScope};
+use holdline_core::message::{Fault, FaultClass, Outcome, State, ThrottleScope};
+use holdline_core::routing::RouteIx;
 use holdline_core::{AttemptKey, MessageId, Redacted, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,18 +23,15 @@ const RETRY_FIRST_MS: u64 = 50;
 const RETRY_LAST_MS: u64 = 2_000;
 
 impl Driver {
+    /// Commits the turn, in pieces that a store takes; then answers, and performs what still
+    /// stands.
     pub(super) async fn finish(&mut self, mut turn: Turn) {
-        if turn.groups.is_empty() {
-            return give(turn.replies);
-        }
-        let groups: Groups = std::mem::take(&mut turn.groups).into();
-        match self.shared.store.commit(Arc::clone(&groups)).await {
-            Ok(results) => self.answer(&mut turn, &results),
-            Err(error) => {
-                let rest = self.refuse_pending(&mut turn, &groups, &error);
-                if !self.save_stubbornly(rest).await {
-                    return;
-                }
+        let accepted: Vec<MessageId> = turn.pending.iter().map(|pending| pending.id).collect();
+        let groups = std::mem::take(&mut turn.groups);
+        for (piece, groups) in groups.chunks(COMMIT_GROUPS_MAX).enumerate() {
+            let first = piece * COMMIT_GROUPS_MAX;
+            if !self.save(&mut turn, first, groups).await {
+                return;
             }
         }
         give(turn.replies);
@@ -38,17 +39,59 @@ impl Driver {
             self.shared.hooks_wake.notify_one();
         }
         self.perform(turn.sends).await;
+        self.book.turn_is_saved(&accepted);
     }
 
-    fn answer(&mut self, turn: &mut Turn, results: &[GroupResult]) {
-        for pending in std::mem::take(&mut turn.pending) {
+    /// Commits one piece. False when the engine has to end before the store came back: then
+    /// nothing may be performed.
+    async fn save(&mut self, turn: &mut Turn, first: usize, groups: &[Group]) -> bool {
+        let groups: Groups = groups.into();
+        match self.commit_or_know(&groups).await {
+            Some(Ok(results)) => {
+                self.answer(turn, first, &results);
+                true
+            }
+            Some(Err(error)) => {
+                let rest = self.refuse_pending(turn, first, &groups, &error);
+                self.save_stubbornly(rest).await
+            }
+            None => false,
+        }
+    }
+
+    /// An ambiguous commit is repeated until the store says what is there: what was accepted may
+    /// not be refused, and the other way round.
+    async fn commit_or_know(
+        &mut self,
+        groups: &Groups,
+    ) -> Option<Result<Vec<GroupResult>, StoreError>> {
+        let first = self.shared.store.commit(Arc::clone(groups)).await;
+        if !matches!(first, Err(StoreError::Ambiguous(_))) {
+            return Some(first);
+        }
+        let mut pause_ms = RETRY_FIRST_MS;
+        loop {
+            self.pause_before_retry(&mut pause_ms).await?;
+            if let Ok(results) = self.shared.store.commit(Arc::clone(groups)).await {
+                self.shared.set_store_failing(false);
+                return Some(Ok(results));
+            }
+        }
+    }
+
+    fn answer(&mut self, turn: &mut Turn, first: usize, results: &[GroupResult]) {
+        let here = first..first + results.len();
+        for pending in turn
+            .pending
+            .extract_if(.., |pending| here.contains(&pending.group))
+        {
             let Pending {
                 id,
                 group,
                 answer,
                 reply,
             } = pending;
-            match results.get(group).cloned().unwrap_or(Ok(())) {
+            match results[group - first].clone() {
                 Ok(()) => {
                     self.shared.counts.accepted();
                     let _ = reply.send(Ok(Accepted {
@@ -58,60 +101,73 @@ impl Driver {
                     }));
                 }
                 Err(conflict) => {
-                    self.undo(id, &mut turn.sends);
+                    undo(&mut self.book, &mut self.routes, id, &mut turn.sends);
                     let _ = reply.send(refusal_of(conflict));
                 }
             }
         }
     }
 
-    /// Nothing was written: callers are told so, and their messages are forgotten.
-    fn refuse_pending(&mut self, turn: &mut Turn, groups: &Groups, error: &StoreError) -> Groups {
+    /// Nothing was written: callers are told so, and their messages are forgotten. Gives what has
+    /// to be saved all the same.
+    fn refuse_pending(
+        &mut self,
+        turn: &mut Turn,
+        first: usize,
+        groups: &Groups,
+        error: &StoreError,
+    ) -> Groups {
         tracing::error!(%error, "the store refused a commit");
-        let refused: HashSet<usize> = turn.pending.iter().map(|pending| pending.group).collect();
-        for pending in std::mem::take(&mut turn.pending) {
-            self.undo(pending.id, &mut turn.sends);
+        let here = first..first + groups.len();
+        let mut refused = HashSet::new();
+        for pending in turn
+            .pending
+            .extract_if(.., |pending| here.contains(&pending.group))
+        {
+            refused.insert(pending.group - first);
+            undo(
+                &mut self.book,
+                &mut self.routes,
+                pending.id,
+                &mut turn.sends,
+            );
             let _ = pending.reply.send(Err(Refusal::from(error.clone())));
         }
-        let rest: Vec<Group> = groups
+        let rest = groups
             .iter()
             .enumerate()
-            .filter(|(at, _)| !refused.contains(at))
-            .map(|(_, group)| group.clone())
-            .collect();
-        rest.into()
+            .filter(|(at, _)| !refused.contains(at));
+        rest.map(|(_, group)| group.clone()).collect()
     }
 
-    /// False when the engine was stopped before the store came back: nothing may be performed.
+    /// False when the engine had to end before the store came back.
     async fn save_stubbornly(&mut self, groups: Groups) -> bool {
         let mut pause_ms = RETRY_FIRST_MS;
         while !groups.is_empty() {
             if self.shared.store.commit(Arc::clone(&groups)).await.is_ok() {
                 break;
             }
-            self.shared.set_store_failing(true);
-            if self.shared.stop.is_stopped() {
+            if self.pause_before_retry(&mut pause_ms).await.is_none() {
                 return false;
             }
-            let now = self.shared.clock.now();
-            self.shared.clock.sleep_until(now.plus_ms(pause_ms)).await;
-            pause_ms = (pause_ms * 2).min(RETRY_LAST_MS);
         }
         self.shared.set_store_failing(false);
         true
     }
 
-    /// A message that was not kept after all, and the attempt planned for it.
-    fn undo(&mut self, id: MessageId, sends: &mut Vec<Planned>) {
-        sends.retain(|planned| {
-            if planned.id == id {
-                self.routes.get(self.route_of(id, planned.hop)).give_back();
-            }
-            planned.id != id
-        });
-        self.book.remove(id, &mut self.routes);
+    /// `None` when the time of an engine that stops is over.
+    async fn pause_before_retry(&mut self, pause_ms: &mut u64) -> Option<()> {
+        self.shared.set_store_failing(true);
+        let now = self.shared.clock.now();
+        if self.shared.stop.is_over(now) {
+            return None;
+        }
+        self.shared.clock.sleep_until(now.plus_ms(*pause_ms)).await;
+        *pause_ms = (*pause_ms * 2).min(RETRY_LAST_MS);
+        Some(())
     }
 
+    /// Hands out what still stands: a later event of the same turn may have ended a delivery.
     async fn perform(&mut self, sends: Vec<Planned>) {
         let mut records = self.records_of(&sends).await;
         for Planned { id, number, hop } in sends {
@@ -120,8 +176,14 @@ impl Driver {
                 message: id,
                 number,
             };
-            let Some(record) = records.get_mut(&id).map(|record| Arc::clone(record)) else {
-                self.not_performed(key, ix, "store_read").await;
+            let stands = self.book.get(id).is_some_and(|entry| {
+                matches!(entry.delivery.state, State::InFlight { .. })
+                    && entry.delivery.number() == number
+            });
+            let record = records.get_mut(&id).map(|record| Arc::clone(record));
+            let Some(record) = record.filter(|_| stands) else {
+                let code = if stands { "store_read" } else { "superseded" };
+                self.not_performed(key, ix, code);
                 continue;
             };
             let Some(planned) = record.plan.get(usize::from(hop)).cloned() else {
@@ -133,7 +195,7 @@ impl Driver {
                 hop: planned,
             });
             if self.hand_out(ix, Work::Send(dispatch)).is_err() {
-                self.not_performed(key, ix, "no_performer").await;
+                self.not_performed(key, ix, "no_performer");
             }
         }
     }
@@ -143,7 +205,7 @@ impl Driver {
         id: MessageId,
         hop: u8,
         record: Option<&Arc<MessageRecord>>,
-    ) -> holdline_core::routing::RouteIx {
+    ) -> RouteIx {
         match record.and_then(|record| record.plan.get(usize::from(hop))) {
             Some(planned) => {
                 let now = self.shared.clock.now();
@@ -178,18 +240,9 @@ impl Driver {
         records
     }
 
-    /// The attempt never left: our own fault, so it says nothing about the provider.
-    async fn not_performed(
-        &mut self,
-        key: AttemptKey,
-        route: holdline_core::routing::RouteIx,
-        code: &str,
-    ) {
-        let fault = Fault::new(
-            FaultClass::Throttled,
-            code,
-            "the attempt could not be performed",
-        );
+    /// The attempt never left, for a reason of ours: it says nothing about the provider.
+    fn not_performed(&mut self, key: AttemptKey, route: RouteIx, code: &str) {
+        let fault = Fault::new(FaultClass::Throttled, code, "the attempt was not performed");
         let outcome = Outcome::Throttled {
             fault,
             scope: ThrottleScope::Recipient,
@@ -204,12 +257,22 @@ impl Driver {
             channel,
             address,
         };
-        let mut turn = Turn::new(self.shared.clock.now());
-        Box::pin(self.handle(Event::Outcome(Box::new(event)), &mut turn)).await;
-        if !turn.groups.is_empty() {
-            self.save_stubbornly(turn.groups.into()).await;
-        }
+        self.again.push(Event::Outcome(Box::new(event)));
     }
+}
+
+/// A message that was not kept after all, and the attempt planned for it.
+fn undo(book: &mut Book, routes: &mut RouteTable, id: MessageId, sends: &mut Vec<Planned>) {
+    sends.retain(|planned| {
+        if planned.id == id
+            && let Some(entry) = book.get(id)
+            && let Some(hop) = entry.delivery.hops.get(usize::from(planned.hop))
+        {
+            routes.get(hop.route).give_back();
+        }
+        planned.id != id
+    });
+    book.remove(id, routes);
 }
 
 fn give(replies: Vec<(Reply, Result<(), Refusal>)>) {

@@ -141,7 +141,10 @@ impl Driver {
         address: &str,
         turn: &mut Turn,
     ) {
-        let of_person = self.book.iter().filter(|(_, entry)| entry.contact == contact);
+        let of_person = self
+            .book
+            .iter()
+            .filter(|(_, entry)| entry.contact == contact);
         let ids: Vec<MessageId> = of_person.map(|(id, _)| *id).collect();
         for record in self.plans_of(ids).await {
             for (hop, planned) in (0_u8..).zip(&record.plan) {

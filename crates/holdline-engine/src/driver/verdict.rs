@@ -19,9 +19,9 @@ impl Driver {
         );
         self.keep(ix, &name, verdict, turn);
         if changes_choices(verdict) {
-            let ids = self.nudge_all(turn.now);
+            self.nudge_all(ix, turn.now);
             if verdict.to == Health::Down {
-                self.shorten_receipt_waits(&ids, ix, turn);
+                self.shorten_receipt_waits(ix, turn);
             }
         }
     }
@@ -52,19 +52,14 @@ impl Driver {
     }
 
     /// What was accepted just before a fall need not wait the patient time for its receipt.
-    fn shorten_receipt_waits(
-        &mut self,
-        ids: &[holdline_core::MessageId],
-        ix: RouteIx,
-        turn: &mut Turn,
-    ) {
-        for id in ids {
-            let on_route = self.book.get(*id).is_some_and(|entry| {
+    fn shorten_receipt_waits(&mut self, ix: RouteIx, turn: &mut Turn) {
+        for id in self.book.ids() {
+            let on_route = self.book.get(id).is_some_and(|entry| {
                 matches!(entry.delivery.state, State::Placed { .. })
-                    && self.route_of(*id, entry.delivery.hop) == ix
+                    && self.route_of(id, entry.delivery.hop) == ix
             });
             if on_route {
-                self.step(*id, turn, Extra::default(), |machine, c| {
+                self.step(id, turn, Extra::default(), |machine, c| {
                     machine.handle_due(c)
                 });
             }

@@ -64,9 +64,17 @@ impl Tables {
         }
     }
 
-    pub(super) fn hooks_due(&self, now: Timestamp, limit: usize) -> Vec<HookRecord> {
-        let due = self.hook_heads.range(..=(now, i64::MAX)).take(limit);
-        due.filter_map(|((_, seq), ())| self.hooks.get(seq).cloned())
+    pub(super) fn hooks_due(
+        &self,
+        now: Timestamp,
+        without: &[String],
+        limit: usize,
+    ) -> Vec<HookRecord> {
+        let due = self.hook_heads.range(..=(now, i64::MAX));
+        due.filter_map(|((_, seq), ())| self.hooks.get(seq))
+            .filter(|hook| !without.contains(&hook.endpoint))
+            .take(limit)
+            .cloned()
             .collect()
     }
 

@@ -173,8 +173,16 @@ impl Store for MemoryStore {
         Ok(id.and_then(|id| tables.inbound.get(id).cloned()))
     }
 
-    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>> {
-        Ok(self.lock().tables.hooks_due(now, limit.min(PAGE_MAX)))
+    async fn hooks_due(
+        &self,
+        now: Timestamp,
+        without: &[String],
+        limit: usize,
+    ) -> StoreResult<Vec<HookRecord>> {
+        Ok(self
+            .lock()
+            .tables
+            .hooks_due(now, without, limit.min(PAGE_MAX)))
     }
 
     async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {

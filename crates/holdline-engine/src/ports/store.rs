@@ -108,8 +108,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Option<InboundRecord>>;
 
     // Events to apps.
-    /// Due events, oldest first, only those whose endpoint and subject have no older open one.
-    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>>;
+    /// Due events of all endpoints but `without`, oldest first, only those whose endpoint and subject have no older open one.
+    async fn hooks_due(
+        &self,
+        now: Timestamp,
+        without: &[String],
+        limit: usize,
+    ) -> StoreResult<Vec<HookRecord>>;
     /// When the next event becomes due.
     async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>>;
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>>;

@@ -8,9 +8,9 @@ use crate::ports::records::ContactRecord;
 use crate::request::{HopRequest, NewMessage, Recipient};
 use crate::shared::Shared;
 use bytes::Bytes;
-use holdline_core::{ChannelKind, Redacted};
 use holdline_core::contact::{Consent, Keyword};
 use holdline_core::message::Priority;
+use holdline_core::{ChannelKind, Redacted};
 
 /// The keyword that a message is, if it came where keywords count.
 pub(crate) fn asked(

@@ -3,9 +3,7 @@
 use crate::config::{EngineConfig, HookPolicy, RouteConfig};
 use crate::memory::MemoryStore;
 use crate::ports::channel::HookRefusal;
-use crate::ports::records::{
-    EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord,
-};
+use crate::ports::records::{EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord};
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
     Library, Rendered, Renderer, Store, StoreError,
@@ -77,7 +75,11 @@ impl Channel for FakeChannel {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { best_receipt: Success::Accepted, inbound: false, probe: true }
+        Capabilities {
+            best_receipt: Success::Accepted,
+            inbound: false,
+            probe: true,
+        }
     }
 
     async fn send(&self, dispatch: &Dispatch, _: &dyn Library) -> Outcome {
@@ -245,8 +247,18 @@ impl Rig {
         tasks.spawn(loops.batch.run());
         tasks.spawn(loops.receive.run());
         tasks.spawn(loops.post.run());
-        loops.workers.into_iter().for_each(|worker| drop(tasks.spawn(worker.run())));
-        Self { engine, store, whatsapp, sms, driver, tasks }
+        loops
+            .workers
+            .into_iter()
+            .for_each(|worker| drop(tasks.spawn(worker.run())));
+        Self {
+            engine,
+            store,
+            whatsapp,
+            sms,
+            driver,
+            tasks,
+        }
     }
 
     /// The process dies.
@@ -258,7 +270,11 @@ impl Rig {
 
     /// Waits until the driver has ended.
     pub(super) async fn driver_ends(&mut self) {
-        self.driver.join_next().await.expect("a driver").expect("no panic");
+        self.driver
+            .join_next()
+            .await
+            .expect("a driver")
+            .expect("no panic");
     }
 
     pub(super) async fn send(&self, to: &str, text: &str) -> Result<Accepted, Refusal> {
@@ -310,7 +326,10 @@ pub(super) fn message(to: &str, text: &str, priority: Priority) -> NewMessage {
     NewMessage {
         app: String::from("app"),
         sender: String::from("1"),
-        to: Recipient::Address { channel: ChannelKind::WHATSAPP, value: to.to_owned() },
+        to: Recipient::Address {
+            channel: ChannelKind::WHATSAPP,
+            value: to.to_owned(),
+        },
         to_input: to.to_owned(),
         kind: String::from("text"),
         body: Bytes::from(text.to_owned()),
@@ -338,7 +357,10 @@ fn config(gate: GateConfig) -> EngineConfig {
         receipt_wait_ms: [30_000, 60_000, 900_000, 900_000],
         expiry_ms: [3_600_000; 4],
         open_messages_max: 10_000,
-        routes: vec![route(ChannelKind::WHATSAPP, "1"), route(ChannelKind::SMS, "sms")],
+        routes: vec![
+            route(ChannelKind::WHATSAPP, "1"),
+            route(ChannelKind::SMS, "sms"),
+        ],
         sms_from_whatsapp: true,
         sms_help_text: None,
         wabas: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use super::SqliteStore;
 use super::area::{hooks, inbound, library, messages, people, routes};
 use super::writer::{Commit, Expiry, Job};
+use crate::rows::words_text;
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
@@ -141,8 +142,16 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn hooks_due(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<HookRecord>> {
-        self.readers.run(move |c| hooks::due(c, now, limit)).await
+    async fn hooks_due(
+        &self,
+        now: Timestamp,
+        without: &[String],
+        limit: usize,
+    ) -> StoreResult<Vec<HookRecord>> {
+        let without = words_text(without);
+        self.readers
+            .run(move |c| hooks::due(c, now, &without, limit))
+            .await
     }
 
     async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {

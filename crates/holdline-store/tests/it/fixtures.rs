@@ -96,7 +96,7 @@ pub(crate) async fn numbers(store: &dyn Store) -> Vec<u32> {
 async fn subjects(store: &dyn Store) -> Vec<u32> {
     let mut found = Vec::new();
     loop {
-        let page = store.hooks_due(Timestamp::MAX, 1_000).await.unwrap();
+        let page = store.hooks_due(Timestamp::MAX, &[], 1_000).await.unwrap();
         if page.is_empty() {
             return found;
         }

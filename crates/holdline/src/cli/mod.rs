@@ -2,17 +2,16 @@
 //! nothing here does the work.
 
 mod config;
+mod doctor;
 mod output;
-mod providers;
 mod remote;
 mod serve;
-mod status;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub(crate) use output::{ColorWhen, Output, table};
-pub(crate) use remote::{ApiFault, Remote};
+pub(crate) use remote::ApiFault;
 
 use crate::config::{Config, Faults, LoadArgs};
 use clap::{Args, Parser, Subcommand};
@@ -78,9 +77,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Show the routes and their health
-    Routes(status::RoutesArgs),
+    Routes(remote::RoutesArgs),
     /// Check this installation
-    Doctor(status::DoctorArgs),
+    Doctor(doctor::DoctorArgs),
     /// Check, show or explain the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -138,8 +137,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
         Command::Messages(command) => remote::messages(command, context).await,
         Command::Contacts(command) => remote::contacts(command, context).await,
         Command::Token(command) => token::run(command, context).await,
-        Command::Routes(args) => status::routes(args, context).await,
-        Command::Doctor(args) => status::doctor(args, context).await,
+        Command::Routes(args) => remote::routes(args, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => config::completions(args, context),
     };

@@ -131,14 +131,16 @@ fn render_key(out: &mut String, section: &Section, key: &Key) {
     };
 }
 
-fn blank(key: &Key) -> &'static str {
+/// A value that could stand there.
+fn blank(key: &Key) -> String {
     use super::field::Form;
-    match key.form {
+    let text = match key.form {
         Form::Text | Form::Secret => "\"\"",
-        Form::Number => "0",
+        Form::Number => return key.bounds.map_or(0, |(least, _)| least).to_string(),
         Form::Flag => "false",
         Form::List => "[]",
-    }
+    };
+    text.to_owned()
 }
 
 fn doc(out: &mut String, lines: &[&str]) {

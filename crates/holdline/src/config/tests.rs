@@ -97,7 +97,7 @@ level = "loud=5=6"
 format = "xml"
 "#,
         expect![[r#"
-            the configuration has 11 mistakes
+            the configuration has 12 mistakes
               holdline.toml:2:1: http.tls_key: is missing for TLS
                 fix: set http.tls_listen, http.tls_certificate and http.tls_key together
               holdline.toml:2:1: http.tls_listen: is missing for TLS
@@ -118,6 +118,8 @@ format = "xml"
                 fix: so many faults never fit into the sample: lower it, or raise sample_max
               holdline.toml:16:1: storage.url: names no database that is supported
                 fix: write sqlite:PATH, for example sqlite:holdline-data/holdline.db
+              holdline.toml:18:1: log.level: is no log level
+                fix: write error, warn, info, debug or trace, or MODULE=LEVEL with commas
               holdline.toml:19:1: log.format: is not auto, text or json
                 fix: write auto, text or json; the default is format = "auto"
         "#]],

@@ -30,7 +30,11 @@ mod tests {
             (None, true, Priority::Bulk),
             (None, false, Priority::Service),
         ] {
-            assert_eq!(usual_priority(category, marketing), expect, "{category:?} {marketing}");
+            assert_eq!(
+                usual_priority(category, marketing),
+                expect,
+                "{category:?} {marketing}"
+            );
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::message::terms::DuplicateRule;
 use crate::routing::{Choice, choose};
 use crate::step::{Cause, Effect, Reason, Step};
 
+/// Pause before an overdue receipt is looked at again while no other hop works.
+const RECEIPT_LOOK_MS: u64 = 10_000;
+
 impl Delivery {
     /// Time has come, a route has room, or a route's health has changed.
     pub fn handle_due(&mut self, context: Context<'_>) -> Step {
@@ -95,7 +98,7 @@ impl Delivery {
             "unknown",
             "the outcome was never learned",
         );
-        self.fail_attempt(fault, None, context, step);
+        self.after_failure(fault, None, context, step);
     }
 
     /// Placed, and the wanted receipt has not come: how long this may go on depends on the route.
@@ -105,11 +108,17 @@ impl Delivery {
             self.state = State::Placed { since, until };
             return;
         }
-        if !self.has_other_hop() {
-            self.state = State::Placed {
-                since,
-                until: self.terms.expires_at,
+        if !self.other_hop_works(context) {
+            let again = context
+                .now
+                .plus_ms(RECEIPT_LOOK_MS)
+                .min(self.terms.expires_at);
+            let until = if self.has_other_hop() {
+                again
+            } else {
+                self.terms.expires_at
             };
+            self.state = State::Placed { since, until };
             return;
         }
         let waited_ms = context.now.since_ms(since);

@@ -19,6 +19,18 @@ impl Delivery {
         if let Some(attempt) = self.try_mut(number) {
             attempt.failed = true;
         }
+        self.after_failure(fault, not_before, context, step);
+    }
+
+    /// Goes on as after a failure, though the attempt itself may yet turn out to have arrived.
+    pub(super) fn after_failure(
+        &mut self,
+        fault: Fault,
+        not_before: Option<Timestamp>,
+        context: Context<'_>,
+        step: &mut Step,
+    ) {
+        let number = self.number();
         step.changed = true;
         if fault.opted_out {
             step.decide(
@@ -67,9 +79,10 @@ impl Delivery {
         context: Context<'_>,
     ) -> bool {
         let hop = self.current_hop();
+        let last = !self.other_hop_works(context);
         let retryable = match fault.class {
             FaultClass::Platform | FaultClass::Throttled => !fault.permanent,
-            FaultClass::Account => !self.has_other_hop(),
+            FaultClass::Account => last,
             FaultClass::Request
             | FaultClass::Recipient
             | FaultClass::Engagement
@@ -79,7 +92,6 @@ impl Delivery {
         let hop_over = hop.ttl_ms > 0 && waited_ms >= u64::from(hop.ttl_ms);
         let patience_ms = context.policy.patience_ms(self.priority());
         let too_long = not_before.is_some_and(|at| at.since_ms(context.now) > patience_ms);
-        let last = !self.has_other_hop();
         retryable
             && !hop_over
             && self.number() < context.policy.attempts_max

@@ -21,6 +21,7 @@ mod walks;
 
 use super::receipt::Progress;
 use super::terms::{HOPS_MAX, Hop, Priority, Terms};
+use crate::health::Health;
 use crate::routing::{Policy, Routes};
 use crate::step::{Reason, Step};
 use crate::{MessageId, Timestamp};
@@ -192,6 +193,19 @@ impl Delivery {
         Some(own.min(self.terms.expires_at))
     }
 
+    /// When one that waits for room should look around again all the same.
+    #[must_use]
+    pub fn room_wait_until(&self, now: Timestamp, policy: &Policy) -> Timestamp {
+        let ttl_ms = u64::from(self.current_hop().ttl_ms);
+        let ttl = (ttl_ms > 0).then(|| self.hop_since.plus_ms(ttl_ms));
+        let patience = self.hop_since.plus_ms(policy.patience_ms(self.priority()));
+        [ttl, Some(patience)]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .fold(self.terms.expires_at, Timestamp::min)
+    }
+
     /// The app withdrew the message. What has left cannot be called back; nothing more leaves.
     pub fn handle_cancel(&mut self, context: Context<'_>) -> Step {
         let mut step = Step::default();
@@ -258,6 +272,16 @@ impl Delivery {
         &self.hops[usize::from(self.hop)]
     }
 
+    /// Another hop of the plan could be taken now, as far as health goes.
+    fn other_hop_works(&self, context: Context<'_>) -> bool {
+        (0_u8..).zip(self.hops.iter()).any(|(ix, hop)| {
+            let health = context.routes.view(hop.route).health;
+            let works = health.is_usable() || health == Health::Recovering;
+            ix != self.hop && !self.is_spent(ix) && works
+        })
+    }
+
+    /// Another hop of the plan is left, whether it works or not.
     fn has_other_hop(&self) -> bool {
         (0_u8..)
             .zip(self.hops.iter())

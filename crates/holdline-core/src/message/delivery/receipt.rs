@@ -83,6 +83,10 @@ impl Delivery {
                 step.decide(hop, number, Reason::DoubtResolved(progress));
                 self.settle(done, context, step);
             }
+            State::Waiting { .. } if current && !self.is_spent(hop) && !self.has_failed(number) => {
+                step.decide(hop, number, Reason::DoubtResolved(progress));
+                self.settle(done, context, step);
+            }
             State::InFlight { .. } if current => {
                 if done || progress == Progress::Accepted {
                     self.settle(done, context, step);
@@ -103,6 +107,10 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    fn has_failed(&self, number: u16) -> bool {
+        self.try_of(number).is_none_or(|attempt| attempt.failed)
     }
 
     fn settle(&mut self, done: bool, context: Context<'_>, step: &mut Step) {

@@ -17,6 +17,7 @@ const SMS: RouteIx = RouteIx(1);
 pub(super) struct World {
     pub(super) health: [Health; 2],
     pub(super) room: [bool; 2],
+    pub(super) blocked_until: [Timestamp; 2],
     pub(super) since: Timestamp,
 }
 
@@ -25,6 +26,7 @@ impl Default for World {
         Self {
             health: [Health::Up; 2],
             room: [true; 2],
+            blocked_until: [Timestamp(0); 2],
             since: Timestamp(0),
         }
     }
@@ -38,6 +40,7 @@ impl Routes for World {
             since: self.since,
             room: self.room[at],
             ramping: false,
+            blocked_until: self.blocked_until[at],
         }
     }
 }
@@ -273,6 +276,24 @@ fn who_opted_out_gets_nothing_on_any_channel() {
 }
 
 #[test]
+fn a_stop_takes_its_hop_out_of_the_plan_also_under_way() {
+    let mut story = Story::new(two_hops(Priority::Service));
+    story.at(0, |machine, context| machine.handle_withdrawn(0, context));
+    story.due(1).outcome(5, 1, rejected(FaultClass::Platform));
+    assert_eq!(story.sent, [1], "the other hop is taken from the start");
+    story.at(6, |machine, context| machine.handle_withdrawn(1, context));
+    story.due(100_000);
+    assert_eq!(
+        (story.sent.len(), story.machine.state.name()),
+        (1, "failed")
+    );
+    assert_eq!((story.reasons[0], story.failed), ("consent_withdrawn", 1));
+    let step = story.reasons.len();
+    story.at(7, |machine, context| machine.handle_withdrawn(9, context));
+    assert_eq!(story.reasons.len(), step, "no such hop, and it has ended");
+}
+
+#[test]
 fn an_unknown_outcome_is_not_sent_again_until_its_window_is_over() {
     let mut story = Story::new(two_hops(Priority::Urgent));
     story.due(0).outcome(1_000, 1, unknown()).due(15_999);
@@ -469,4 +490,62 @@ fn the_duplicate_rule_of_a_message_goes_before_that_of_its_priority() {
     let mut story = Story::new(machine);
     story.due(0).outcome(1_000, 1, unknown()).due(3_600_000);
     assert_eq!(story.sent, [0]);
+}
+
+#[test]
+fn a_suspect_route_that_has_used_up_patience_is_still_taken_when_it_is_the_only_one() {
+    let mut story = Story::new(delivery(Priority::Emergency, vec![hop(WHATSAPP)]));
+    story.due(0).outcome(10, 1, rejected(FaultClass::Platform));
+    story.world.health[0] = Health::Suspect;
+    story.due(6_000);
+    assert_eq!(story.sent, [0, 0]);
+}
+
+#[test]
+fn a_receipt_after_the_window_settles_a_message_that_still_waits() {
+    let mut story = Story::new(delivery(Priority::Service, vec![hop(WHATSAPP)]));
+    story.due(0).outcome(1_000, 1, unknown());
+    story.world.health[0] = Health::Down;
+    story.due(130_000).reached(131_000, 1, Progress::Sent);
+    story.world.health[0] = Health::Up;
+    story.machine.nudge(Timestamp(132_000));
+    story.due(132_000);
+    assert_eq!(
+        (story.sent.as_slice(), story.machine.state.name()),
+        (&[0][..], "placed")
+    );
+}
+
+#[test]
+fn a_hop_is_not_given_up_for_another_that_does_not_work() {
+    let mut story = Story::new(two_hops(Priority::Service));
+    story.world.health[1] = Health::Down;
+    story.due(0);
+    for number in 1..=7 {
+        let at = i64::from(number) * 61_000;
+        story
+            .outcome(at, number, rejected(FaultClass::Platform))
+            .due(at + 60_000);
+    }
+    assert_eq!(story.sent, [0; 8]);
+}
+
+#[test]
+fn a_route_throttled_for_longer_than_patience_is_passed() {
+    let mut story = Story::new(two_hops(Priority::Urgent));
+    story.world.blocked_until[0] = Timestamp(3_600_000);
+    story.due(0);
+    assert_eq!(story.sent, [1]);
+}
+
+#[test]
+fn a_hop_whose_time_is_over_is_passed() {
+    let mut first = hop(WHATSAPP);
+    first.ttl_ms = 5_000;
+    let mut story = Story::new(delivery(Priority::Service, vec![first, hop(SMS)]));
+    story.world.room[0] = false;
+    story.due(0).due(4_999);
+    assert!(story.sent.is_empty());
+    story.due(5_000);
+    assert_eq!(story.sent, [1]);
 }

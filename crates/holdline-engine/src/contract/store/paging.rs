@@ -62,7 +62,10 @@ async fn a_list_shows_what_its_filter_says(store: &dyn Store) {
         (filter(None, None, Some("delivered"), None), vec![5, 2]),
         (filter(None, None, Some("failed"), None), vec![1]),
         (filter(None, None, Some("no such state"), None), vec![]),
-        (filter(Some("app-one"), person, Some("delivered"), before), vec![2]),
+        (
+            filter(Some("app-one"), person, Some("delivered"), before),
+            vec![2],
+        ),
         (filter(None, None, None, before), vec![2, 1]),
     ] {
         let page = store.list_messages(&filter, 10).await.expect("reads");
@@ -80,7 +83,12 @@ fn filter(
     before: Option<MessageId>,
 ) -> MessageFilter {
     let owned = |text: &str| text.to_owned();
-    MessageFilter { app: app.map(owned), contact, state: state.map(owned), before }
+    MessageFilter {
+        app: app.map(owned),
+        contact,
+        state: state.map(owned),
+        before,
+    }
 }
 
 async fn pages_of_a_list_join_up(store: &dyn Store) {

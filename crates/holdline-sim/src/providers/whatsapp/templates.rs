@@ -153,7 +153,9 @@ fn summary(world: &World, waba_id: &str, wanted: &str) -> Value {
 
 fn next_url(world: &World, call: &Call, limit: usize, end: usize) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for name in ["fields", "summary", "name", "status", "category", "language"] {
+    for name in [
+        "fields", "summary", "name", "status", "category", "language",
+    ] {
         if let Some(value) = call.params.text(name) {
             query.append_pair(name, value);
         }

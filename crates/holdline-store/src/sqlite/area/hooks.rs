@@ -82,13 +82,16 @@ pub(super) fn delete_endpoint(c: &Connection, id: &str) -> Result<()> {
 pub(in crate::sqlite) fn due(
     c: &Connection,
     now: Timestamp,
+    without: &str,
     limit: usize,
 ) -> Result<Vec<HookRecord>> {
     let sql = format!(
         "SELECT {HOOK_COLUMNS} FROM hook INDEXED BY hook_due
-         WHERE head = 1 AND due_at <= ?1 ORDER BY due_at, seq LIMIT ?2"
+         WHERE head = 1 AND due_at <= ?1
+             AND endpoint NOT IN (SELECT value FROM json_each(?3))
+         ORDER BY due_at, seq LIMIT ?2"
     );
-    all(c, &sql, params![now.0, page(limit)], hook_from)
+    all(c, &sql, params![now.0, page(limit), without], hook_from)
 }
 
 pub(in crate::sqlite) fn next_due(c: &Connection) -> Result<Option<Timestamp>> {

@@ -3,10 +3,12 @@
 
 mod contacts;
 mod messages;
+mod routes;
 mod send;
 
 pub(crate) use contacts::{ContactsCommand, run as contacts};
 pub(crate) use messages::{MessagesCommand, run as messages};
+pub(crate) use routes::{RoutesArgs, run as routes};
 pub(crate) use send::{SendArgs, run as send};
 
 use crate::cli::Exit;

@@ -10,8 +10,8 @@ section! {
         /// The database: `sqlite:` and the path of its file, which is made if it does not exist.
         url: String = "sqlite:holdline-data/holdline.db";
         /// Largest size of the database file in MiB; its write-ahead log comes on top. At the limit
-        /// messages and webhooks are refused with 503 until there is room. Unset: what the disk
-        /// holds.
+        /// messages and webhooks are refused with 503 and what was accepted waits, until this is
+        /// raised. Unset: what the disk holds.
         size_max_mb: Option<u32>, 8 to 16_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";

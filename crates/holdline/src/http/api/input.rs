@@ -55,13 +55,15 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 /// The whole body, no longer than configured.
 pub(crate) async fn read_body(state: &AppState, body: Body) -> Answer<Bytes> {
     let bytes_max = state.config.http.body_max_bytes;
-    read_whole(body, bytes_max).await.map_err(|unread| match unread {
-        Unread::TooLong => {
-            let detail = format!("the body is longer than {bytes_max} bytes");
-            Problem::new(Kind::TooLarge, detail)
-        }
-        Unread::BrokenOff => Problem::new(Kind::Malformed, "the body was not sent to its end"),
-    })
+    read_whole(body, bytes_max)
+        .await
+        .map_err(|unread| match unread {
+            Unread::TooLong => {
+                let detail = format!("the body is longer than {bytes_max} bytes");
+                Problem::new(Kind::TooLarge, detail)
+            }
+            Unread::BrokenOff => Problem::new(Kind::Malformed, "the body was not sent to its end"),
+        })
 }
 
 /// A JSON body of the type, after it was compared with the documented schema.

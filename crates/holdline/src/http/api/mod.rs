@@ -30,11 +30,7 @@ const TIMEOUT_RETRY_S: u32 = 5;
 /// The API, to be nested at `/api/v1`. Paths and methods that it does not know get a problem too.
 /// A long list takes as long as it takes; every other call has `time_max`.
 pub(crate) fn router(time_max: Duration) -> Router<AppState> {
-    let within_time = from_fn(move |request: Request, next: Next| async move {
-        let answered = timeout(time_max, next.run(request)).await;
-        answered.unwrap_or_else(|_| too_late().into_response())
-    });
-    Router::new()
+    let timed = Router::new()
         .route("/messages", post(send::send).get(read::list))
         .route("/messages/preview", post(preview::preview))
         .route("/messages/{id}", get(read::get))
@@ -50,15 +46,26 @@ pub(crate) fn router(time_max: Duration) -> Router<AppState> {
         .route("/webhooks", post(webhooks::create).get(webhooks::list))
         .route("/webhooks/{id}", delete(webhooks::delete))
         .route("/openapi.json", get(docs::openapi))
-        .route("/docs", get(docs::page))
-        .route_layer(within_time)
+        .route("/docs", get(docs::page));
+    within(time_max, timed)
         .route("/contacts/import", post(import::import))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
 }
 
+/// Calls of the paths that are there so far end in time.
+fn within<S>(time_max: Duration, paths: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    paths.route_layer(from_fn(move |request: Request, next: Next| async move {
+        let answered = timeout(time_max, next.run(request)).await;
+        answered.unwrap_or_else(|_| too_late().into_response())
+    }))
+}
+
 fn too_late() -> Problem {
-    let detail = "it took too long; with an Idempotency-Key a repeat does nothing twice";
+    let detail = "it took too long; a repeat with the same Idempotency-Key does nothing twice";
     Problem::retry(Kind::Unavailable, detail, TIMEOUT_RETRY_S)
 }
 
@@ -70,4 +77,28 @@ async fn unknown_path() -> Problem {
 async fn unknown_method() -> Problem {
     let detail = "this path does not take that method; see /api/v1/docs";
     Problem::new(Kind::MethodNotAllowed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::{StatusCode, header};
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn a_call_that_hangs_ends_with_503_and_others_are_let_be() {
+        let paths = Router::new()
+            .route("/slow", get(std::future::pending::<()>))
+            .route("/quick", get(async || "done"));
+        let router = within(Duration::from_millis(20), paths).with_state(());
+        let call = |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request)
+        };
+        let slow = call("/slow").await.unwrap();
+        assert_eq!(slow.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(slow.headers()[header::RETRY_AFTER], "5");
+        assert_eq!(call("/quick").await.unwrap().status(), StatusCode::OK);
+    }
 }

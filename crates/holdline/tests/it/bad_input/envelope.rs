@@ -49,156 +49,141 @@ fn text(fields: Value) -> Value {
     body
 }
 
-/// Every mistake of the envelope, with its code and words.
-fn mistakes() -> Vec<(Value, u32, &'static str)> {
+type Mistake = (Value, u32, &'static str);
+
+/// Mistakes in what every message has: the product, and whom it goes to.
+fn in_recipient() -> Vec<Mistake> {
     let phone = "Param to must be a phone number with country code: 7 to 15 digits, as in \
                  +16505551234";
     let user = "Param recipient must be a business-scoped user id, as in US.13491208655302741918";
-    let kinds = "Param type must be one of: text, image, video, audio, document, sticker, \
-                 location, contacts, reaction, interactive, template, pin";
-    let unknown = "Param context.message_id is no id of a message that this number sent or \
-                   received: use the id of the send reply or of the webhook";
-    let file = "Param id of the media is not a valid WhatsApp business account media attachment \
-                ID: upload the file first";
-    let at_most = "Param text.body must be at most 4096 characters long: shorten it";
-    let opaque = "Param biz_opaque_callback_data must be at most 512 characters long: shorten it";
-    vec![
-        (text(json!({"messaging_product": null})), TYPE, PRODUCT),
+    let not_text = "Param messaging_product must be a string";
+    let empty = "Param to is empty: give at least 1 character";
+    let kinds = "Param recipient_type must be one of: individual, group";
+    let cases = [
+        (json!({"messaging_product": null}), TYPE, PRODUCT),
+        (json!({"messaging_product": "Whatsapp"}), TYPE, PRODUCT),
+        (json!({"messaging_product": "sms"}), TYPE, PRODUCT),
+        (json!({"messaging_product": ["whatsapp"]}), TYPE, not_text),
+        (json!({"to": null}), MISSING, "Param to is required: add it"),
+        (json!({"to": ""}), VALUE, empty),
+        (json!({"to": {}}), TYPE, "Param to must be a string"),
         (
-            text(json!({"messaging_product": "Whatsapp"})),
-            TYPE,
-            PRODUCT,
-        ),
-        (text(json!({"messaging_product": "sms"})), TYPE, PRODUCT),
-        (
-            text(json!({"messaging_product": ["whatsapp"]})),
-            TYPE,
-            "Param messaging_product must be a string",
-        ),
-        (
-            text(json!({"to": null})),
-            MISSING,
-            "Param to is required: add it",
-        ),
-        (
-            text(json!({"to": ""})),
-            VALUE,
-            "Param to is empty: give at least 1 character",
-        ),
-        (text(json!({"to": {}})), TYPE, "Param to must be a string"),
-        (
-            text(json!({"to": ["+16505551234"]})),
+            json!({"to": ["+16505551234"]}),
             TYPE,
             "Param to must be a string",
         ),
-        (text(json!({"to": "ann"})), VALUE, phone),
-        (text(json!({"to": "123456"})), VALUE, phone),
-        (text(json!({"to": "1234567890123456"})), VALUE, phone),
-        (text(json!({"to": "ann@example.com"})), VALUE, phone),
-        (text(json!({"to": null, "recipient": "usa.1"})), VALUE, user),
+        (json!({"to": "ann"}), VALUE, phone),
+        (json!({"to": "123456"}), VALUE, phone),
+        (json!({"to": "1234567890123456"}), VALUE, phone),
+        (json!({"to": "ann@example.com"}), VALUE, phone),
+        (json!({"to": null, "recipient": "usa.1"}), VALUE, user),
+        (json!({"recipient_type": "crowd"}), VALUE, kinds),
         (
-            text(json!({"recipient_type": "crowd"})),
-            VALUE,
-            "Param recipient_type must be one of: individual, group",
-        ),
-        (
-            text(json!({"recipient_type": 1})),
+            json!({"recipient_type": 1}),
             TYPE,
             "Param recipient_type must be a string",
         ),
-        (text(json!({"type": "fax"})), 131_051, kinds),
+    ];
+    cases
+        .map(|(fields, code, details)| (text(fields), code, details))
+        .into()
+}
+
+/// Mistakes in the kind of message and its text.
+fn in_text() -> Vec<Mistake> {
+    let kinds = "Param type must be one of: text, image, video, audio, document, sticker, \
+                 location, contacts, reaction, interactive, template, pin";
+    let long = json!({"text": {"body": "x".repeat(4_097)}});
+    let at_most = "Param text.body must be at most 4096 characters long: shorten it";
+    let empty = "Param text.body is empty: give at least 1 character";
+    let preview = json!({"text": {"body": "x", "preview_url": "yes"}});
+    let cases = [
+        (json!({"type": "fax"}), 131_051, kinds),
+        (json!({"type": 3}), TYPE, "Param type must be a string"),
         (
-            text(json!({"type": 3})),
-            TYPE,
-            "Param type must be a string",
-        ),
-        (
-            text(json!({"text": null})),
+            json!({"text": null}),
             MISSING,
             "Param text is required: add it",
         ),
+        (json!({"text": "hi"}), TYPE, "Param text must be an object"),
         (
-            text(json!({"text": "hi"})),
-            TYPE,
-            "Param text must be an object",
-        ),
-        (
-            text(json!({"text": {}})),
+            json!({"text": {}}),
             MISSING,
             "Param text.body is required: add it",
         ),
         (
-            text(json!({"text": {"body": 7}})),
+            json!({"text": {"body": 7}}),
             TYPE,
             "Param text.body must be a string",
         ),
+        (json!({"text": {"body": ""}}), VALUE, empty),
+        (long, VALUE, at_most),
         (
-            text(json!({"text": {"body": ""}})),
-            VALUE,
-            "Param text.body is empty: give at least 1 character",
-        ),
-        (
-            text(json!({"text": {"body": "x".repeat(4_097)}})),
-            VALUE,
-            at_most,
-        ),
-        (
-            text(json!({"text": {"body": "x", "preview_url": "yes"}})),
+            preview,
             TYPE,
             "Param text.preview_url must be true or false",
         ),
+    ];
+    cases
+        .map(|(fields, code, details)| (text(fields), code, details))
+        .into()
+}
+
+/// Mistakes in what a message refers to.
+fn in_references() -> Vec<Mistake> {
+    let unknown = "Param context.message_id is no id of a message that this number sent or \
+                   received: use the id of the send reply or of the webhook";
+    let not_text = "Param context.message_id must be a string";
+    let file = "Param id of the media is not a valid WhatsApp business account media attachment \
+                ID: upload the file first";
+    let opaque = "Param biz_opaque_callback_data must be at most 512 characters long: shorten it";
+    let opaque_type = "Param biz_opaque_callback_data must be a string";
+    let image = json!({"type": "image", "image": {"id": "404404404"}});
+    let cases = [
         (
-            text(json!({"context": "wamid.X"})),
+            json!({"context": "wamid.X"}),
             TYPE,
             "Param context must be an object",
         ),
+        (json!({"context": {"message_id": {}}}), TYPE, not_text),
         (
-            text(json!({"context": {"message_id": {}}})),
-            TYPE,
-            "Param context.message_id must be a string",
-        ),
-        (
-            text(json!({"context": {"message_id": "wamid.unknown"}})),
+            json!({"context": {"message_id": "wamid.unknown"}}),
             VALUE,
             unknown,
         ),
         (
-            text(json!({"biz_opaque_callback_data": "x".repeat(513)})),
+            json!({"biz_opaque_callback_data": "x".repeat(513)}),
             VALUE,
             opaque,
         ),
+        (json!({"biz_opaque_callback_data": 7}), TYPE, opaque_type),
         (
-            text(json!({"biz_opaque_callback_data": 7})),
-            TYPE,
-            "Param biz_opaque_callback_data must be a string",
-        ),
-        (
-            text(json!({"type": "image"})),
+            json!({"type": "image"}),
             MISSING,
             "Param image is required: add it",
         ),
+        (image, TYPE, file),
         (
-            text(json!({"type": "image", "image": {"id": "404404404"}})),
-            TYPE,
-            file,
-        ),
-        (
-            json!({"messaging_product": "whatsapp", "status": "unread", "message_id": "wamid.X"}),
+            json!({"status": "unread", "message_id": "x"}),
             VALUE,
             "Param status must be one of: read",
         ),
         (
-            json!({"messaging_product": "whatsapp", "status": "read"}),
+            json!({"status": "read"}),
             MISSING,
             "Param message_id is required: add it",
         ),
-    ]
+    ];
+    cases
+        .map(|(fields, code, details)| (text(fields), code, details))
+        .into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mistake_of_the_envelope_has_its_code_and_names_its_field() {
     let stack = Stack::start().await;
-    for (body, code, details) in mistakes() {
+    let mistakes = [in_recipient(), in_text(), in_references()].concat();
+    for (body, code, details) in mistakes {
         let (status, reply) = post_bytes(&stack, body.to_string()).await;
         assert_eq!(status, 400, "{details}: {reply}");
         check_error(&reply, code, Some(details));

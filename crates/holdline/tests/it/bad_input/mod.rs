@@ -7,6 +7,7 @@ mod envelope;
 mod full_disk;
 mod idempotency;
 mod limits;
+mod order;
 mod signatures;
 
 use crate::stack::Stack;

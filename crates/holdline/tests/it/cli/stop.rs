@@ -1,8 +1,7 @@
 //! A polite stop under load: it ends in time and with success, and everything that was promised
 //! still happens, once.
 
-use crate::stack::Options;
-use crate::stack::{PHONE_ID, Stack, until, until_true};
+use crate::stack::{Options, PHONE_ID, Stack, until, until_true};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -60,7 +59,8 @@ async fn send(load: Arc<Load>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_polite_stop_under_load_ends_in_time_and_loses_nothing() {
-    let mut stack = Stack::start_with(Options::default().with("whatsapp", "rate_per_s = 200")).await;
+    let mut stack =
+        Stack::start_with(Options::default().with("whatsapp", "rate_per_s = 200")).await;
     let load = Arc::new(Load {
         url: stack.url.clone(),
         token: stack.token.clone(),

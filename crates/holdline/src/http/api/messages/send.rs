@@ -174,7 +174,10 @@ async fn new_message(
         Some(given) => Some(plan::hops(state, &sender, given, &target).await?),
         None => None,
     };
-    let category = composed.template.as_ref().map(|template| template.category.as_str());
+    let category = composed
+        .template
+        .as_ref()
+        .map(|template| template.category.as_str());
     let usual = usual_priority(category, false);
     Ok(NewMessage {
         app,
