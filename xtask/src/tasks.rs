@@ -1,5 +1,6 @@
-//! The commands of `cargo xtask`: runs cargo and the checks, one step after the other, and stops
-//! at the first that fails. Never installs anything and never changes a file (but `fmt`).
+//! The commands of `cargo xtask`: runs cargo and the checks, one step after the other, also those
+//! after a failed one: one run tells all. Never installs anything and never changes a file (but
+//! `fmt`).
 
 use crate::fault::{Fault, report};
 use crate::{layers, tidy, workspace};
@@ -52,23 +53,36 @@ pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
 
 fn ci(root: &Path) -> Result<()> {
     let whole = Instant::now();
-    for (name, step) in CI_STEPS {
-        println!("==> {name}");
-        let start = Instant::now();
-        let outcome = step(root);
-        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
-        println!(
-            "<== {name}: {verdict} in {:.1} s",
-            start.elapsed().as_secs_f64()
+    let failed: Vec<&str> = CI_STEPS
+        .iter()
+        .filter(|step| !passes(root, step))
+        .map(|(name, _)| *name)
+        .collect();
+    let (steps, seconds) = (CI_STEPS.len(), whole.elapsed().as_secs_f64());
+    if !failed.is_empty() {
+        let names = failed.join(", ");
+        bail!(
+            "{} of {steps} steps failed in {seconds:.1} s: {names}",
+            failed.len()
         );
-        outcome.with_context(|| format!("step {name} failed"))?;
     }
-    println!(
-        "ci: all {} steps passed in {:.1} s",
-        CI_STEPS.len(),
-        whole.elapsed().as_secs_f64()
-    );
+    println!("ci: all {steps} steps passed in {seconds:.1} s");
     Ok(())
+}
+
+fn passes(root: &Path, (name, step): &Step) -> bool {
+    println!("==> {name}");
+    let start = Instant::now();
+    let outcome = step(root);
+    if let Err(fault) = &outcome {
+        println!("{fault:#}");
+    }
+    let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+    println!(
+        "<== {name}: {verdict} in {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    outcome.is_ok()
 }
 
 fn fmt(root: &Path, arguments: &[String]) -> Result<()> {
@@ -107,7 +121,7 @@ fn test(root: &Path, arguments: &[String]) -> Result<()> {
     } else {
         vec!["test"]
     };
-    words.extend(["--workspace", "--locked"]);
+    words.extend(["--workspace", "--locked", "--no-fail-fast"]);
     words.extend(arguments.iter().map(String::as_str));
     cargo(root, &words)
 }

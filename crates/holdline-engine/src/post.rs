@@ -48,15 +48,20 @@ impl PostLoop {
             let shared = Arc::clone(&self.shared);
             let full = self.full_endpoints();
             let mut look = std::pin::pin!(look(shared, full, PAGE + self.under_way.len()));
+            let mut done = Vec::new();
             let (due, wake_at) = loop {
                 tokio::select! {
                     looked = &mut look => break looked,
-                    Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {
-                        self.ended(seq, &endpoint);
-                    }
+                    Some(ended) = posts.next(), if !posts.is_empty() => done.push(ended),
                 }
             };
             due.into_iter().for_each(|hook| self.start(hook, &posts));
+            // Only now: the look may have begun before the end of a post was saved.
+            let freed = !done.is_empty();
+            done.into_iter().for_each(|(seq, endpoint)| self.ended(seq, &endpoint));
+            if freed {
+                continue;
+            }
             let clock = Arc::clone(&self.shared.clock);
             tokio::select! {
                 Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {

@@ -311,8 +311,10 @@ impl ReceiveLoop {
         }
         let routes = &self.shared.config.routes;
         let first = || routes.iter().find(|r| r.channel == ChannelKind::WHATSAPP);
+        // Our own answers to HELP belong to no sender.
         recent
-            .first()
+            .iter()
+            .find(|message| !message.sender.is_empty())
             .map(|message| message.sender.clone())
             .or_else(|| first().map(|route| route.sender.clone()))
             .unwrap_or_else(|| message.to.clone())

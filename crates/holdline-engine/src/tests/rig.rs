@@ -317,7 +317,7 @@ impl FakeChannel {
         self.script.lock().expect("no panic").extend(outcomes);
     }
 
-    pub(super) fn from_now_on(&self, outcome: Outcome) {
+    pub(super) fn usually(&self, outcome: Outcome) {
         *self.usual.lock().expect("no panic") = outcome;
     }
 }

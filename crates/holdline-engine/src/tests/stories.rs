@@ -75,8 +75,8 @@ async fn a_crash_in_flight_is_unknown_after_the_restart_and_not_sent_again_at_on
 #[tokio::test(start_paused = true)]
 async fn a_crash_while_waiting_loses_nothing() {
     let rig = Rig::start().await;
-    rig.whatsapp.from_now_on(broken());
-    rig.sms.from_now_on(broken());
+    rig.whatsapp.usually(broken());
+    rig.sms.usually(broken());
     let mut ids = Vec::new();
     for person in 0..50 {
         ids.push(
@@ -115,7 +115,7 @@ async fn the_same_key_and_body_give_the_stored_answer_and_one_message() {
 #[tokio::test(start_paused = true)]
 async fn a_route_that_fails_goes_down_and_what_waits_takes_the_next() {
     let rig = Rig::start().await;
-    rig.whatsapp.from_now_on(broken());
+    rig.whatsapp.usually(broken());
     let mut ids = Vec::new();
     for person in 0..40 {
         ids.push(
@@ -154,14 +154,14 @@ async fn a_route_that_fails_goes_down_and_what_waits_takes_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_mended_route_is_tested_and_taken_back() {
     let rig = Rig::start().await;
-    rig.whatsapp.from_now_on(broken());
+    rig.whatsapp.usually(broken());
     for person in 0..20 {
         rig.send(&format!("+{person}"), "hello")
             .await
             .expect("accepted");
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
-    rig.whatsapp.from_now_on(accepted());
+    rig.whatsapp.usually(accepted());
     for person in 100..400 {
         rig.send(&format!("+{person}"), "later")
             .await
@@ -264,8 +264,8 @@ async fn a_provider_that_never_answers_holds_only_its_own_slots() {
 #[tokio::test(start_paused = true)]
 async fn too_much_waiting_is_refused_not_queued() {
     let rig = Rig::start().await;
-    rig.whatsapp.from_now_on(broken());
-    rig.sms.from_now_on(broken());
+    rig.whatsapp.usually(broken());
+    rig.sms.usually(broken());
     let mut refused = 0;
     for person in 0..10_200 {
         match rig.send(&format!("+{person}"), "hello").await {
@@ -319,8 +319,8 @@ async fn thousands_that_are_held_at_once_and_released_at_once_all_get_there() {
         ..GateConfig::default()
     };
     let rig = Rig::on(std::sync::Arc::default(), gate).await;
-    rig.whatsapp.from_now_on(broken());
-    rig.sms.from_now_on(broken());
+    rig.whatsapp.usually(broken());
+    rig.sms.usually(broken());
     let mut ids = Vec::new();
     for person in 0..5_000 {
         ids.push(
@@ -331,8 +331,8 @@ async fn thousands_that_are_held_at_once_and_released_at_once_all_get_there() {
         );
     }
     tokio::time::sleep(Duration::from_secs(120)).await;
-    rig.whatsapp.from_now_on(accepted());
-    rig.sms.from_now_on(accepted());
+    rig.whatsapp.usually(accepted());
+    rig.sms.usually(accepted());
     for id in ids {
         rig.until(id, "delivered").await;
     }
@@ -355,8 +355,8 @@ async fn a_caller_that_has_gone_is_not_served_behind_its_back() {
 #[tokio::test(start_paused = true)]
 async fn order_is_kept_when_held_messages_are_released() {
     let rig = Rig::start().await;
-    rig.whatsapp.from_now_on(broken());
-    rig.sms.from_now_on(broken());
+    rig.whatsapp.usually(broken());
+    rig.sms.usually(broken());
     for person in 10..30 {
         rig.send(&format!("+{person}"), "others")
             .await
@@ -373,8 +373,8 @@ async fn order_is_kept_when_held_messages_are_released() {
         );
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
-    rig.whatsapp.from_now_on(accepted());
-    rig.sms.from_now_on(accepted());
+    rig.whatsapp.usually(accepted());
+    rig.sms.usually(accepted());
     rig.until(last.expect("six"), "delivered").await;
     let mut sent = rig.whatsapp.sent();
     sent.extend(rig.sms.sent());

@@ -102,10 +102,6 @@ async fn settle(stage: &Stage, app: &App, show: &mut Show, marks: &mut Marks) {
 fn look(stage: &Stage, app: &App, show: &mut Show, marks: &mut Marks) {
     let routes = stage.server.engine.routes();
     marks.look(&routes, stage.now_ms());
-    show.draw(
-        &routes,
-        &stage.server.engine.totals(),
-        app,
-        &stage.delivered(),
-    );
+    let totals = stage.server.engine.totals();
+    show.draw(&routes, &totals, app, &stage.delivered(), stage.now_ms());
 }

@@ -61,6 +61,7 @@ impl Show {
         totals: &Totals,
         app: &App,
         delivered: &BTreeMap<&'static str, usize>,
+        now_ms: i64,
     ) {
         for route in routes {
             if self.health.insert(route.name.clone(), route.health) != Some(route.health) {
@@ -74,7 +75,7 @@ impl Show {
         }
         let sent = app.seen().accepted.len() as u64;
         self.bar.set_position(sent.min(self.total));
-        let line = counts(totals, delivered);
+        let line = counts(totals, delivered, now_ms);
         self.bar.set_message(line.clone());
         if !self.terminal && self.said_at.elapsed() >= LINE_EVERY {
             self.said_at = Instant::now();
@@ -87,16 +88,19 @@ impl Show {
     }
 }
 
-fn counts(totals: &Totals, delivered: &BTreeMap<&'static str, usize>) -> String {
+fn counts(totals: &Totals, delivered: &BTreeMap<&'static str, usize>, now_ms: i64) -> String {
     let by_channel: Vec<String> = delivered
         .iter()
         .map(|(channel, count)| format!("{channel} {count}"))
         .collect();
-    let unsettled = totals.in_doubt;
+    let oldest_s = totals
+        .oldest_waiting_at
+        .map_or(0.0, |at| (now_ms - at.0) as f64 / 1_000.0);
     format!(
-        "delivered: {}  waiting {}  unknown {unsettled}",
+        "delivered: {}  waiting {}, oldest {oldest_s:.1} s  unknown {}",
         by_channel.join(" "),
-        totals.waiting + totals.in_flight
+        totals.waiting + totals.in_flight,
+        totals.in_doubt
     )
 }
 

@@ -9,15 +9,11 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 /// One call as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
     pub(crate) json: Value,
-    pub(crate) at: Instant,
     pub(crate) answered: u16,
     /// `X-Hub-Signature-256` fits the exact bytes.
     pub(crate) signed: bool,
@@ -120,14 +116,7 @@ async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         .and_then(|value| value.to_str().ok());
     let signed = header == Some(&holdline_sim::meta_signature(&inner.secret, &body));
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let call = Call {
-        headers,
-        body,
-        json,
-        at: Instant::now(),
-        answered,
-        signed,
-    };
+    let call = Call { json, answered, signed };
     inner.calls.lock().expect("no panic").push(call);
     StatusCode::from_u16(answered).expect("a status")
 }

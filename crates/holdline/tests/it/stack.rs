@@ -170,6 +170,8 @@ impl Stack {
             "the server said {line:?}:\n{}",
             self.log_text()
         );
+        let said: Value = serde_json::from_str(&line).expect("JSON in one line");
+        self.tls_url = said["tls_url"].as_str().map(str::to_owned);
     }
 
     /// The log of the server so far.

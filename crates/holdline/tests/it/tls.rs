@@ -2,7 +2,7 @@
 //! up without a restart when its files change, by HTTP/2 and HTTP/1.1.
 
 use crate::scenarios::until_ended;
-use crate::stack::{Options, Stack, free_address, until};
+use crate::stack::{Options, Stack, until};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::{Certificate, Client, Version};
 use serde_json::{Value, json};
@@ -69,19 +69,27 @@ impl Files {
 }
 
 async fn start(files: &Files) -> (Stack, SocketAddr) {
-    let address = free_address();
-    let mut options = Options::default();
-    options.env = [
-        ("HOLDLINE_HTTP_TLS_LISTEN", address.to_string()),
+    let env = [
+        ("HOLDLINE_HTTP_TLS_LISTEN", "127.0.0.1:0".to_owned()),
         (
             "HOLDLINE_HTTP_TLS_CERTIFICATE",
             files.certificate.display().to_string(),
         ),
         ("HOLDLINE_HTTP_TLS_KEY", files.key.display().to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    (Stack::start_with(options).await, address)
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value)).into();
+    let stack = Stack::start_with(Options {
+        env,
+        ..Options::default()
+    })
+    .await;
+    let url = stack.tls_url.as_deref().expect("a TLS listener");
+    let address = url
+        .strip_prefix("https://")
+        .expect("https")
+        .parse()
+        .expect("an address");
+    (stack, address)
 }
 
 fn url(stack: &Stack, address: SocketAddr) -> String {

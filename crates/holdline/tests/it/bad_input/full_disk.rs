@@ -3,12 +3,12 @@
 
 use super::{check_error, list, read};
 use crate::scenarios::until_ended;
-use crate::stack::Stack;
+use crate::stack::{Options, Stack};
 use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Enough for the server to start and accept some messages; its log would not fit.
-const FILE_KIB_MAX: u32 = 768;
+const FILE_KIB_MAX: u32 = 1_536;
 const PEOPLE: u32 = 5;
 const TRIES_MAX: u32 = 4_000;
 
@@ -21,7 +21,11 @@ fn message(number: u32) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
-    let mut stack = Stack::start().await;
+    let mut options = Options::default();
+    // What was not stored is told again soon after the restart.
+    options.sandbox.webhooks.retry_max_ms = 200;
+    options.sandbox.webhooks.tries_max = 10_000;
+    let mut stack = Stack::start_with(options).await;
     stack.kill();
     stack.serve_limited(FILE_KIB_MAX).await;
     let mut accepted = Vec::new();
