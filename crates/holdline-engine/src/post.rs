@@ -58,7 +58,8 @@ impl PostLoop {
             due.into_iter().for_each(|hook| self.start(hook, &posts));
             // Only now: the look may have begun before the end of a post was saved.
             let freed = !done.is_empty();
-            done.into_iter().for_each(|(seq, endpoint)| self.ended(seq, &endpoint));
+            done.into_iter()
+                .for_each(|(seq, endpoint)| self.ended(seq, &endpoint));
             if freed {
                 continue;
             }

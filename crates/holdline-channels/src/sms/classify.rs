@@ -19,7 +19,6 @@ pub struct Rule {
     /// The message may have been accepted all the same.
     pub ambiguous: bool,
     pub marks_unreachable: bool,
-    pub opted_out: bool,
     pub words: &'static str,
 }
 
@@ -29,7 +28,6 @@ impl Rule {
         Fault {
             permanent: self.permanent,
             marks_unreachable: self.marks_unreachable,
-            opted_out: self.opted_out,
             ..Fault::new(self.class, &code.to_string(), self.words)
         }
     }
@@ -49,12 +47,6 @@ impl Rule {
     const fn unreachable(self) -> Self {
         Self {
             marks_unreachable: true,
-            ..self
-        }
-    }
-    const fn opted_out(self) -> Self {
-        Self {
-            opted_out: true,
             ..self
         }
     }
@@ -204,7 +196,7 @@ pub const RULES: &[Rule] = &[
         Account,
         "the sender or the callback address cannot be used",
     ),
-    one(21_610, Recipient, "the person has opted out").opted_out(),
+    one(21_610, Recipient, "the person has opted out of our SMS").unreachable(),
     one(21_611, Throttled, "the sender has too many messages queued"),
     one(
         21_612,
@@ -320,7 +312,6 @@ const fn range(from: u32, to: u32, class: FaultClass, words: &'static str) -> Ru
         permanent: !matches!(class, Platform | Throttled),
         ambiguous: false,
         marks_unreachable: false,
-        opted_out: false,
         words,
     }
 }

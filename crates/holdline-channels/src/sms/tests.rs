@@ -321,7 +321,10 @@ fn the_table_is_sound() {
         );
         assert!(!rule.ambiguous || rule.class == FaultClass::Platform);
     }
-    assert!(fault_of(Some(21_610)).opted_out);
+    assert!(
+        fault_of(Some(21_610)).marks_unreachable,
+        "another channel may be taken"
+    );
     assert!(fault_of(Some(30_005)).marks_unreachable);
     assert_eq!(fault_of(Some(30_007)).class, FaultClass::Engagement);
     assert_eq!(fault_of(Some(39_999)).class, FaultClass::Recipient);

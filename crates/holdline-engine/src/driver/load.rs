@@ -38,18 +38,14 @@ impl Driver {
     pub(super) async fn load_ended(
         &mut self,
         id: MessageId,
-        turn: &Turn,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let stored = self.shared.store.message(id).await.inspect_err(|error| {
             tracing::error!(message = %id, %error, "a late event could not be applied");
         })?;
         let known = stored.is_some();
-        if let Some(mut stored) = stored {
-            // It may have ended in this very turn, which is not saved yet.
-            if let Some(state) = turn.state_of(id) {
-                stored.delivery = state.clone();
-            }
-            self.take_up(stored, turn.now);
+        if let Some(stored) = stored {
+            self.take_up(stored, now);
         }
         Ok(known)
     }

@@ -203,6 +203,7 @@ impl Driver {
             answer,
             reply,
         } = event;
+        // Who asked has gone, with the answer that nothing was kept.
         if reply.is_closed() {
             return;
         }
@@ -256,7 +257,7 @@ impl Driver {
         }
         let id = key.message;
         let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn).await.unwrap_or(false) {
+        if !open && !self.load_ended(id, turn.now).await.unwrap_or(false) {
             return;
         }
         let ended = save::attempt_end(*key, outcome, turn.now);
@@ -281,7 +282,7 @@ impl Driver {
             self.failed_receipt(&event, fault.clone(), turn).await?;
         }
         let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn).await? {
+        if !open && !self.load_ended(id, turn.now).await? {
             return Ok(());
         }
         let extra = Extra {

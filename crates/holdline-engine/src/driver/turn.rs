@@ -1,7 +1,6 @@
 //! One turn of the driver: what is to be committed together, and what may happen only after.
 
 use crate::ports::ops::{Advance, Conflict};
-use crate::ports::records::DeliveryState;
 use crate::ports::{Group, Op, StoreError};
 use crate::request::{Accepted, Refusal};
 use bytes::Bytes;
@@ -70,19 +69,6 @@ impl Turn {
     /// The new state of a delivery, with all that goes with it.
     pub(crate) fn advance(&mut self, id: MessageId, advance: Advance) {
         self.push(id, Op::Advance(Box::new(advance)));
-    }
-
-    /// The state that this turn will save for a delivery, if it moved.
-    pub(crate) fn state_of(&self, id: MessageId) -> Option<&DeliveryState> {
-        let group = self.groups.get(*self.by_message.get(&id)?)?;
-        let states = group.0.iter().filter_map(|op| {
-            if let Op::Advance(advance) = op {
-                Some(&advance.state)
-            } else {
-                None
-            }
-        });
-        states.last()
     }
 
     pub(crate) fn push_alone(&mut self, ops: Vec<Op>) {

@@ -54,7 +54,11 @@ pub(crate) struct SandboxArgs {
 pub(crate) async fn run(_: ServeArgs, context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
     start_logs(&config.log)?;
-    let server = Server::start(config).await?;
+    let server = Server::start(config.clone()).await?;
+    let asking = async {
+        super::doctor::log_at_start(config).await;
+        std::future::pending().await
+    };
     tracing::info!(address = %server.address, "listening");
     if context.out.json {
         let tls = server
@@ -63,7 +67,10 @@ pub(crate) async fn run(_: ServeArgs, context: &Context) -> anyhow::Result<Exit>
         let url = format!("http://{}", server.address);
         context.out.value(&json!({"url": url, "tls_url": tls}));
     }
-    stop_signal().await?;
+    tokio::select! {
+        stopped = stop_signal() => stopped?,
+        () = asking => {}
+    }
     tracing::info!("stopping");
     server.stop().await;
     Ok(Exit::Done)

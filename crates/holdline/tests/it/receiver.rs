@@ -116,7 +116,11 @@ async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         .and_then(|value| value.to_str().ok());
     let signed = header == Some(&holdline_sim::meta_signature(&inner.secret, &body));
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let call = Call { json, answered, signed };
+    let call = Call {
+        json,
+        answered,
+        signed,
+    };
     inner.calls.lock().expect("no panic").push(call);
     StatusCode::from_u16(answered).expect("a status")
 }

@@ -135,7 +135,10 @@ impl Stack {
     /// The same with a limit on the size of every file it writes, as a full disk sets one. Its log
     /// comes by a pipe, which has no limit.
     pub(crate) async fn serve_limited(&mut self, file_kib_max: u32) {
-        let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", file_kib_max * 2);
+        let limit = format!(
+            "trap '' XFSZ; ulimit -S -f {}; exec \"$@\"",
+            file_kib_max * 2
+        );
         let server = [env!("CARGO_BIN_EXE_holdline"), "--json", "serve"];
         let mut command = self.command_of("/bin/sh", &["-c", &limit, "sh"]);
         command.args(server).stderr(Stdio::piped());
@@ -147,6 +150,14 @@ impl Stack {
             .expect("its log");
         let mut log = self.log();
         std::thread::spawn(move || std::io::copy(&mut pipe, &mut log));
+    }
+
+    /// From now on there is room again, for the server that runs.
+    pub(crate) fn lift_limit(&self) {
+        let pid = self.server.as_ref().expect("a server").id().to_string();
+        let mut prlimit = Command::new("prlimit");
+        let done = prlimit.args(["--fsize=unlimited:", "--pid", &pid]).status();
+        assert!(done.expect("prlimit").success());
     }
 
     async fn launch(&mut self, mut command: Command) {

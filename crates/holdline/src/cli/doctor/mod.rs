@@ -66,6 +66,20 @@ pub(crate) async fn run(args: DoctorArgs, context: &Context) -> anyhow::Result<E
     Ok(exit_of(&findings))
 }
 
+/// Asks the providers once, at the start of a server, and logs what needs mending.
+pub(crate) async fn log_at_start(config: Config) {
+    let public_base = config.http.public_base(config.http.listen);
+    let Ok(channels) = channels::build(&config, &public_base) else {
+        return;
+    };
+    let mut findings = whatsapp::findings(&config).await;
+    findings.extend(providers::findings(&config, &channels).await);
+    for finding in findings.iter().filter(|finding| finding.tone != Tone::Good) {
+        let (check, found, fix) = (finding.check, &finding.found, &finding.fix);
+        tracing::warn!(check, %found, %fix, "doctor");
+    }
+}
+
 async fn examine(config: &Config, offline: bool) -> Vec<Finding> {
     let mut findings = local::findings(config);
     let public_base = config.http.public_base(config.http.listen);

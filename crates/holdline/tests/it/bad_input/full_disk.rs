@@ -3,7 +3,7 @@
 
 use super::{check_error, list, read};
 use crate::scenarios::until_ended;
-use crate::stack::{Options, Stack};
+use crate::stack::{Options, Stack, until, until_true};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -19,15 +19,8 @@ fn message(number: u32) -> serde_json::Value {
     json!({"to": to, "type": "text", "text": {"body": text}})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
-    let mut options = Options::default();
-    // What was not stored is told again soon after the restart.
-    options.sandbox.webhooks.retry_max_ms = 200;
-    options.sandbox.webhooks.tries_max = 10_000;
-    let mut stack = Stack::start_with(options).await;
-    stack.kill();
-    stack.serve_limited(FILE_KIB_MAX).await;
+/// What was accepted, by number and id; ends with several refusals in a row.
+async fn fill(stack: &Stack) -> Vec<(u32, String)> {
     let mut accepted = Vec::new();
     let mut refused = 0;
     for number in 0..TRIES_MAX {
@@ -50,21 +43,62 @@ async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
     }
     assert_eq!(refused, 5, "{} messages fitted", accepted.len());
     assert!(accepted.len() >= 10, "only {} fitted", accepted.len());
+    accepted
+}
+
+async fn start_small() -> Stack {
+    let mut options = Options::default();
+    // What was not stored is told again soon.
+    options.sandbox.webhooks.retry_max_ms = 200;
+    options.sandbox.webhooks.tries_max = 10_000;
+    let mut stack = Stack::start_with(options).await;
+    stack.kill();
+    stack.serve_limited(FILE_KIB_MAX).await;
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_messages_are_refused_and_what_was_accepted_is_kept() {
+    let mut stack = start_small().await;
+    let accepted = fill(&stack).await;
     stack.kill();
     stack.serve().await;
-    for (_, id) in &accepted {
-        assert_eq!(until_ended(&stack, id).await["state"], "delivered");
+    all_is_as_promised(&stack, &accepted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_room_again_it_goes_on_and_what_was_refused_stays_refused() {
+    let stack = start_small().await;
+    let accepted = fill(&stack).await;
+    stack.lift_limit();
+    until("messages are accepted again", || async {
+        let probe = json!({"to": "+16505553308", "type": "text", "text": {"body": "room?"}});
+        (stack.post(probe).await.status() == 200).then_some(())
+    })
+    .await;
+    until_true("the probe arrives", || {
+        !stack.received("+16505553308").is_empty()
+    })
+    .await;
+    all_is_as_promised(&stack, &accepted).await;
+}
+
+async fn all_is_as_promised(stack: &Stack, accepted: &[(u32, String)]) {
+    for (_, id) in accepted {
+        assert_eq!(until_ended(stack, id).await["state"], "delivered");
     }
     let known: BTreeSet<_> = accepted.iter().map(|(_, id)| id.clone()).collect();
-    let listed = list(&stack).await;
-    let listed: BTreeSet<_> = listed
-        .iter()
-        .map(|it| it["wamid"].as_str().expect("a wamid").to_owned())
-        .collect();
-    assert_eq!(listed, known, "what was refused is not there");
-    everybody_got_theirs(&stack, &accepted);
+    let mut kept = BTreeSet::new();
+    for message in list(stack).await {
+        let wamid = message["wamid"].as_str().expect("a wamid").to_owned();
+        if stack.message(&wamid).await["to"] != "+16505553308" {
+            kept.insert(wamid);
+        }
+    }
+    assert_eq!(kept, known, "what was refused is not there");
+    everybody_got_theirs(stack, accepted);
     let later = stack.send_text("+16505553309", "there is room").await;
-    assert_eq!(until_ended(&stack, &later).await["state"], "delivered");
+    assert_eq!(until_ended(stack, &later).await["state"], "delivered");
 }
 
 fn everybody_got_theirs(stack: &Stack, accepted: &[(u32, String)]) {
