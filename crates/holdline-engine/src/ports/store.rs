@@ -108,7 +108,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Option<InboundRecord>>;
 
     // Events to apps.
-    /// Due events of all endpoints but `without`, oldest first, only those whose endpoint and subject have no older open one.
+    /// Due events of all endpoints but `without`, oldest first, only those whose endpoint and
+    /// subject have no older open one.
     async fn hooks_due(
         &self,
         now: Timestamp,

@@ -23,8 +23,8 @@ section! {
         tls_key: Option<PathBuf>;
         /// Largest request body; media uploads have the provider's own limits instead.
         body_max_bytes: usize = 1_048_576, 65_536 to 104_857_600;
-        /// Longest time for one request; uploads of media and lists of contacts take as long as they
-        /// move.
+        /// Longest time for one request; uploads of media and lists of contacts take as long as
+        /// they move.
         request_timeout_ms: u64 = 10_000, 100 to 600_000;
         /// Longest wait for the head of a request, and for a TLS handshake.
         header_timeout_ms: u64 = 10_000, 100 to 120_000;
