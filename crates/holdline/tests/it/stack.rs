@@ -382,10 +382,16 @@ pub(crate) fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// A port that is free now; the server keeps it over restarts.
+/// An address for a server that keeps it over restarts: free now, and below the range from which
+/// the system takes ports for everybody else.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    (0..1_000)
+        .map(|_| 15_000 + RandomState::new().build_hasher().finish() % 16_000)
+        .filter_map(|port| u16::try_from(port).ok())
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }
 
 fn environment(options: &Options) -> Vec<(String, String)> {

@@ -30,13 +30,6 @@ fn certificates(folder: &std::path::Path) -> (String, String, reqwest::Certifica
     )
 }
 
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-}
-
 #[tokio::test]
 async fn r22_a_client_with_a_fixed_host_name_is_moved_by_dns_alone() {
     let folder = tempfile::tempdir().unwrap();
