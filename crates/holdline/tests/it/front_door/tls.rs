@@ -1,8 +1,8 @@
 //! Clients with a fixed host name: they speak https to the provider's name and reach us.
 
 use super::*;
+use crate::stack::free_address;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use std::net::SocketAddr;
 
 const FIXED_HOST: &str = "graph.facebook.com";
 
