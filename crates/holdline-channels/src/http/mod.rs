@@ -2,7 +2,6 @@
 //! the address. Never retries, never follows a redirect by itself, never logs bodies, tokens or
 //! query strings.
 
-pub mod api;
 mod client;
 mod config;
 mod error;
@@ -14,7 +13,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiClient, ApiError};
 pub use client::{Client, Response, StreamResponse};
 pub(crate) use config::web_url;
 pub use config::{BuildError, ClientConfig, install_crypto};

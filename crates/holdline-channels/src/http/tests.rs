@@ -232,33 +232,3 @@ async fn hooks_take_any_success_and_send_a_length() {
     let refused = closed.post(&peer.url, &[], Bytes::new()).await;
     assert!(matches!(refused, HookOutcome::Refused(why) if why.contains("allow_private_networks")));
 }
-
-#[tokio::test]
-async fn the_api_client_turns_refusals_into_words() {
-    let peer = HttpPeer::start(|call| match call.path.as_str() {
-        "/api/v1/routes" => Answer::json(200, "{\"routes\":[]}"),
-        "/api/v1/html" => Answer::html(200),
-        _ => Answer::json(
-            422,
-            "{\"title\":\"bad plan\",\"detail\":\"plan[0].channel\"}",
-        ),
-    })
-    .await;
-    let api = ApiClient::new(&peer.url, Some("tok".into()), 1_000).unwrap();
-    let routes = api.get("/api/v1/routes").await.unwrap();
-    assert_eq!(routes, serde_json::json!({"routes": []}));
-    assert_eq!(peer.last().header("authorization"), Some("Bearer tok"));
-    let refused = api.post("/api/v1/messages", &routes).await.unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "the server answered 422: bad plan (plan[0].channel)"
-    );
-    let html = api.get("/api/v1/html").await.unwrap_err();
-    assert_eq!(html, ApiError::Unreadable { status: 200 });
-    assert!(matches!(
-        api.get("http://other.example/").await,
-        Err(ApiError::Path(_))
-    ));
-    let gone = ApiClient::new(&format!("http://127.0.0.1:{}", closed_port()), None, 500).unwrap();
-    assert!(matches!(gone.get("/").await, Err(ApiError::Unreachable(_))));
-}

@@ -74,7 +74,9 @@ impl Delivery {
         let current = number == self.number();
         match self.state {
             State::Ended { end, .. } => {
-                step.decide(hop, number, Reason::LateReceipt(progress));
+                if end != End::Delivered || !current {
+                    step.decide(hop, number, Reason::LateReceipt(progress));
+                }
                 if done && end != End::Delivered {
                     self.end(End::Delivered, context.now, step);
                 }
