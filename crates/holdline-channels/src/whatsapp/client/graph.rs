@@ -12,11 +12,20 @@ use holdline_core::Timestamp;
 use holdline_core::message::Fault;
 use http::{HeaderMap, HeaderName, Method};
 use serde_json::Value;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use url::Url;
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+use url::{Url, form_urlencoded};
 
-/// Longest time that an upload may take, in milliseconds.
-const UPLOAD_TIMEOUT_MS: u32 = 120_000;
+/// Longest time that an upload may take, in milliseconds: with the send after it still within the
+/// time after which the engine calls an attempt unknown.
+const UPLOAD_TIMEOUT_MS: u32 = 40_000;
+
+/// Longest wait for the upload of the same file by another message.
+const UPLOAD_TURN_MS_MAX: u64 = 8_000;
+/// Uploads under way at a time, each of another file.
+const UPLOADS_MAX: usize = 8;
 
 /// Most pages of a list that are followed, and items asked for in each.
 const PAGES_MAX: usize = 200;
@@ -39,7 +48,11 @@ pub struct GraphClient {
     client: Client,
     base: Url,
     config: Arc<WhatsappConfig>,
+    uploads: Arc<Uploads>,
 }
+
+/// One upload of a file at a time: who comes second finds its id.
+pub(super) type Uploads = [Mutex<()>; UPLOADS_MAX];
 
 /// A call of an app to be passed on.
 #[derive(Debug)]
@@ -84,6 +97,7 @@ impl GraphClient {
             client,
             base,
             config: Arc::new(config),
+            uploads: Arc::default(),
         })
     }
 
@@ -112,6 +126,17 @@ impl GraphClient {
             }
         }
         self.client.stream(self.authorised(request, node)).await
+    }
+
+    /// The right to upload this file; `None` when others hold it for too long.
+    pub(super) async fn upload_turn(&self, media: &str) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        media.hash(&mut hasher);
+        let place = hasher.finish() as usize % UPLOADS_MAX;
+        let wait = Duration::from_millis(UPLOAD_TURN_MS_MAX);
+        tokio::time::timeout(wait, self.uploads[place].lock())
+            .await
+            .ok()
     }
 
     /// Posts a message.
@@ -309,20 +334,21 @@ impl GraphClient {
         self.url_of(&self.config.version, path)
     }
 
+    /// Only plain parts: nothing that a URL parser or the provider could read as another path.
     fn url_of(&self, version: &str, path: &str) -> Result<Url, TransportError> {
-        let climbs =
-            |part: &str| matches!(part.to_ascii_lowercase().as_str(), "." | ".." | "%2e%2e");
-        if path.split('/').any(climbs) || version.contains('/') {
+        let parts = [version]
+            .into_iter()
+            .chain(path.split('/'))
+            .filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.collect();
+        if !parts.iter().all(|part| is_plain(part)) || version.contains('/') {
             return Err(TransportError::Malformed("the path leaves the API".into()));
         }
-        let base = self.base.path().trim_end_matches('/');
-        let version = if version.is_empty() {
-            String::new()
-        } else {
-            format!("/{version}")
-        };
         let mut url = self.base.clone();
-        url.set_path(&format!("{base}{version}/{}", path.trim_start_matches('/')));
+        url.path_segments_mut()
+            .map_err(|()| TransportError::Malformed("the base address has no path".into()))?
+            .pop_if_empty()
+            .extend(parts);
         Ok(url)
     }
 
@@ -356,10 +382,17 @@ fn refused(answer: &Response) -> Option<GraphFailure> {
     })
 }
 
-fn without_token(query: &str) -> String {
+/// Ids, versions and names of edges: no escapes, no separators, no dots alone.
+fn is_plain(part: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    part.bytes().all(plain) && part.bytes().any(|byte| byte != b'.')
+}
+
+/// The query without our own token, however its name is written.
+pub(super) fn without_token(query: &str) -> String {
     let secret = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !name.eq_ignore_ascii_case("access_token")
+        let name = form_urlencoded::parse(pair.as_bytes()).next();
+        !name.is_some_and(|(name, _)| name.eq_ignore_ascii_case("access_token"))
     };
     query
         .split('&')

@@ -101,6 +101,16 @@ async fn media_id(
     if let Some(known) = known.map_err(|error| say::store_fault(&error))? {
         return Ok(known);
     }
+    let Some(_turn) = graph.upload_turn(&record.id).await else {
+        return Err(say::not_now(
+            "upload",
+            "the file is being uploaded by another message",
+        ));
+    };
+    let known = library.media_alias(&record.id, sender).await;
+    if let Some(known) = known.map_err(|error| say::store_fault(&error))? {
+        return Ok(known);
+    }
     let bytes = library.media_bytes(record).await;
     let bytes = bytes.map_err(|why| say::not_now("media", &why))?;
     let name = record

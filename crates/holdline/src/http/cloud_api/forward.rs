@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use holdline_channels::http::{Body as Carried, StreamResponse};
+use holdline_channels::http::{Body as Carried, StreamResponse, TransportError};
 use holdline_channels::whatsapp::client::{Forward, GraphClient};
 use holdline_channels::whatsapp::wire::GraphError;
 use holdline_engine::ports::blobs::Pieces;
@@ -67,13 +67,20 @@ pub(super) async fn pass(
         body: carried(state, call, body, length).await?,
     };
     let answer = match tokio::time::timeout(limit, graph.forward(forward)).await {
-        Ok(answer) => answer.map_err(|error| {
-            tracing::info!(%error, "a call could not be passed on");
-            reply::provider_down()
-        })?,
+        Ok(answer) => answer.map_err(|error| not_passed(&error))?,
         Err(_) => return Err(reply::provider_down()),
     };
     respond(state, call, answer).await
+}
+
+fn not_passed(error: &TransportError) -> GraphError {
+    tracing::info!(%error, "a call could not be passed on");
+    match error {
+        TransportError::Malformed(_) | TransportError::Forbidden(_) => GraphError::unknown_object(),
+        TransportError::NotSent { .. }
+        | TransportError::Ambiguous { .. }
+        | TransportError::Busy => reply::provider_down(),
+    }
 }
 
 /// A GET to the provider; nothing when it does not answer quickly and well.
@@ -98,7 +105,7 @@ pub(super) async fn ask(
         let answer = graph.forward(forward).await.ok()?;
         let good = (200..300).contains(&answer.status);
         let bytes = whole(answer.body).await.filter(|_| good)?;
-        serde_json::from_slice(&bytes).ok()
+        serde_json::from_slice(&bytes).ok().filter(Value::is_object)
     };
     tokio::time::timeout(ASK_TIME_MAX, asking)
         .await

@@ -3,6 +3,7 @@
 use super::{WABA, channel, graph};
 use crate::http::{Body, TransportError};
 use crate::test_peers::{Answer, HttpPeer};
+use crate::whatsapp::client::graph::without_token;
 use crate::whatsapp::client::{Forward, GraphFailure};
 use futures_util::StreamExt;
 use holdline_core::message::FaultClass;
@@ -80,7 +81,15 @@ async fn a_call_is_forwarded_with_our_token_alone() {
         (Some("text/x"), None)
     );
     assert_eq!(seen.text(), "payload");
-    for path in ["../admin", "a/%2e%2E/b", "."] {
+    for path in [
+        "../admin",
+        "a/%2e%2E/b",
+        ".",
+        "1/.%2e/2",
+        "1/%2e./2",
+        "1\\2",
+        "1/%2f2",
+    ] {
         let refused = graph(&peer).forward(call(path)).await.err();
         assert!(
             matches!(refused, Some(TransportError::Malformed(_))),
@@ -121,4 +130,10 @@ async fn lists_are_read_to_the_end() {
         panic!("{refused:?}")
     };
     assert_eq!((status, fault.class), (401, FaultClass::Account));
+}
+
+#[test]
+fn our_token_is_not_passed_on_however_its_name_is_written() {
+    let query = "a=1&access%5Ftoken=x&ACCESS_TOKEN=y&access_token&b=%20";
+    assert_eq!(without_token(query), "a=1&b=%20");
 }
