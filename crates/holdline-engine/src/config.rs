@@ -37,7 +37,7 @@ pub struct EngineConfig {
     pub sms_help_text: Option<String>,
     /// WABA of each phone-number id.
     pub wabas: BTreeMap<String, String>,
-    /// Phone-number ids of each app; an app that is not named has all.
+    /// Phone-number ids of each app; an app that is not named has none.
     pub app_senders: BTreeMap<String, Vec<String>>,
     /// How long an idempotency key is remembered.
     pub key_kept_ms: u64,

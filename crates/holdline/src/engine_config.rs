@@ -1,12 +1,14 @@
 //! From the configuration to the numbers the engine runs by. Decides nothing itself.
 
-use crate::config::{App, Config};
+use crate::config::Config;
+use crate::http::auth::{DEFAULT_APP, app_may_use};
 use holdline_core::ChannelKind;
 use holdline_core::health::RuleConfig;
 use holdline_core::message::Priority;
 use holdline_core::routing::{GateConfig, Policy};
 use holdline_engine::EngineConfig;
 use holdline_engine::config::{HookPolicy, RouteConfig};
+use std::collections::BTreeMap;
 
 const DAY_MS: u64 = 86_400_000;
 /// The sender name of a channel that has only one identity.
@@ -38,25 +40,23 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
             .iter()
             .map(|sender| (sender.phone_number_id.clone(), sender.waba_id.clone()))
             .collect(),
-        app_senders: config
-            .apps
-            .iter()
-            .map(|app| (app.id.clone(), senders_of(config, app)))
-            .collect(),
+        app_senders: app_senders(config),
         key_kept_ms: u64::from(config.retention.idempotency_days) * DAY_MS,
         hooks: HookPolicy::default(),
     }
 }
 
-/// The senders an app may use: those it names, and those of the WABAs it names; empty = all.
-fn senders_of(config: &Config, app: &App) -> Vec<String> {
-    let of_waba = config
-        .whatsapp_senders
-        .iter()
-        .filter(|s| app.waba_ids.contains(&s.waba_id));
-    let named = app.senders.iter().cloned();
-    named
-        .chain(of_waba.map(|sender| sender.phone_number_id.clone()))
+/// The senders of every app there is.
+fn app_senders(config: &Config) -> BTreeMap<String, Vec<String>> {
+    let configured = config.apps.iter().map(|app| app.id.as_str());
+    let senders_of = |app: &str| {
+        let all = config.whatsapp_senders.iter();
+        let usable = all.filter(|sender| app_may_use(config, app, sender));
+        usable.map(|it| it.phone_number_id.clone()).collect()
+    };
+    configured
+        .chain([DEFAULT_APP])
+        .map(|app| (app.to_owned(), senders_of(app)))
         .collect()
 }
 

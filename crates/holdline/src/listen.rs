@@ -175,8 +175,7 @@ impl Connection {
         server
             .http2()
             .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .keep_alive_interval(self.limits.idle_timeout / 3);
+            .max_concurrent_streams(STREAMS_MAX);
         server
     }
 }

@@ -1,6 +1,7 @@
 //! What runs beside the engine: the apps of the configuration, the sync of templates, and the
 //! cleaning of what retention no longer allows. Small steps, so that intake is never held up.
 
+use crate::config::App;
 use crate::http::state::AppState;
 use holdline_core::{Redacted, Timestamp};
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord, TemplateRecord};
@@ -48,13 +49,15 @@ pub(crate) async fn register_apps(state: &AppState) -> Result<(), StoreError> {
         .iter()
         .map(|endpoint| format!("cloud-{}-app", endpoint.app))
         .collect();
-    let gone = known.into_iter().filter(|endpoint| {
+    let is_gone = |endpoint: &EndpointRecord| {
         let configured = endpoint.id.starts_with(CONFIGURED) && !keep.contains(&endpoint.id);
         configured || replaced.contains(&endpoint.id)
-    });
-    let mut ops: Vec<Op> = gone
-        .map(|endpoint| Op::EndpointDelete(endpoint.id))
-        .collect();
+    };
+    let set_by_apps = |endpoint| match is_gone(&endpoint) {
+        true => Some(Op::EndpointDelete(endpoint.id)),
+        false => mended(endpoint, &state.config.apps),
+    };
+    let mut ops: Vec<Op> = known.into_iter().filter_map(set_by_apps).collect();
     ops.extend(wanted.into_iter().map(Op::Endpoint));
     let stored = state.engine.store().clone();
     if !ops.is_empty() {
@@ -63,6 +66,24 @@ pub(crate) async fn register_apps(state: &AppState) -> Result<(), StoreError> {
             .await?;
     }
     state.engine.reload_endpoints().await
+}
+
+/// What brings an endpoint that an app has set into line with the configuration: the secret is
+/// that of today, and an app that is gone gets nothing any more.
+fn mended(endpoint: EndpointRecord, apps: &[App]) -> Option<Op> {
+    match endpoint.form {
+        EndpointForm::Standard => return None,
+        EndpointForm::Cloud => {}
+    }
+    let Some(app) = apps.iter().find(|app| app.id == endpoint.app) else {
+        return Some(Op::EndpointDelete(endpoint.id));
+    };
+    let secret = app.secret.as_ref()?.expose();
+    if endpoint.secret.expose() == secret {
+        return None;
+    }
+    let secret = Redacted::new(secret.to_owned());
+    Some(Op::Endpoint(EndpointRecord { secret, ..endpoint }))
 }
 
 /// Keeps the copy of the provider's templates fresh: at the start, every so often, and when
@@ -90,13 +111,20 @@ pub(crate) async fn sync_templates(
         let pause = if failed.is_empty() { every } else { SYNC_AGAIN };
         tokio::select! {
             wish = wishes.recv() => match wish {
-                Some(waba) => due.extend(all.contains(&waba).then_some(waba)),
+                Some(waba) => due = wished(failed, waba, &all),
                 None => return,
             },
             () = sleep(pause) => due = if failed.is_empty() { all.clone() } else { failed },
             _ = shutdown.changed() => return,
         }
     }
+}
+
+/// What is synced when somebody wishes `waba`: what failed is not forgotten over it.
+fn wished(failed: BTreeSet<String>, waba: String, all: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut due = failed;
+    due.extend(all.contains(&waba).then_some(waba));
+    due
 }
 
 async fn sync_waba(state: &AppState, waba: &str) -> bool {
@@ -190,4 +218,68 @@ async fn clean(state: &AppState) -> Result<bool, StoreError> {
         }
     }
     Ok(deleted.max(files) >= CLEAN_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn endpoint(app: &str, form: EndpointForm) -> EndpointRecord {
+        EndpointRecord {
+            id: format!("cloud-{app}-waba-1"),
+            app: app.into(),
+            form,
+            url: "https://app.example/hook".into(),
+            secret: Redacted::new("old".to_owned()),
+            verify_token: None,
+            scope: "waba:1".into(),
+            fields: Vec::new(),
+            created_at: Timestamp(1),
+        }
+    }
+
+    fn app(id: &str, secret: Option<&str>) -> App {
+        App {
+            id: id.into(),
+            secret: secret.map(Secret::new),
+            callback_url: None,
+            waba_ids: Vec::new(),
+            senders: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn endpoints_of_apps_follow_the_configuration() {
+        let apps = [
+            app("new", Some("new")),
+            app("same", Some("old")),
+            app("none", None),
+        ];
+        let check = |id: &str, form| mended(endpoint(id, form), &apps);
+        match check("new", EndpointForm::Cloud) {
+            Some(Op::Endpoint(mended)) => {
+                assert_eq!(mended.secret.expose(), "new");
+                let old = endpoint("new", EndpointForm::Cloud);
+                let secret = old.secret.clone();
+                assert_eq!(EndpointRecord { secret, ..mended }, old);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(check("same", EndpointForm::Cloud).is_none());
+        assert!(check("none", EndpointForm::Cloud).is_none());
+        assert!(matches!(
+            check("gone", EndpointForm::Cloud),
+            Some(Op::EndpointDelete(id)) if id == "cloud-gone-waba-1"
+        ));
+        assert!(check("gone", EndpointForm::Standard).is_none());
+    }
+
+    #[test]
+    fn a_wish_does_not_forget_what_failed() {
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let all: BTreeSet<String> = set(&["a", "b", "c"]);
+        assert_eq!(wished(set(&["a"]), "b".into(), &all), set(&["a", "b"]));
+        assert_eq!(wished(set(&["a"]), "strange".into(), &all), set(&["a"]));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::tables::Tables;
 use crate::ports::Conflict;
-use crate::ports::ops::AddressNote;
+use crate::ports::ops::{AddressNote, ContactSave};
 use crate::ports::records::{AddressRecord, ContactRecord};
 use holdline_core::ChannelKind;
 
@@ -30,7 +30,8 @@ impl Tables {
         }
     }
 
-    pub(super) fn save_contact(&mut self, record: &ContactRecord) -> Result<(), Conflict> {
+    pub(super) fn save_contact(&mut self, save: &ContactSave) -> Result<(), Conflict> {
+        let record = &save.contact;
         for address in &record.addresses {
             match self.owners.get(&place_of(address)) {
                 Some(owner) if *owner != record.id => {
@@ -45,12 +46,13 @@ impl Tables {
         let old = self
             .contacts
             .get(&record.id)
-            .map(|known| known.addresses.clone());
-        for address in old.unwrap_or_default() {
-            self.owners.remove(&place_of(&address));
+            .map(|known| known.addresses.clone())
+            .unwrap_or_default();
+        for address in &old {
+            self.owners.remove(&place_of(address));
         }
         let mut saved = record.clone();
-        saved.addresses = once_each(&record.addresses);
+        saved.addresses = save.addresses(&old);
         for address in &saved.addresses {
             self.owners.put(place_of(address), record.id);
         }
@@ -75,18 +77,4 @@ impl Tables {
 
 fn place_of(address: &AddressRecord) -> (ChannelKind, String) {
     (address.channel, address.value.expose().clone())
-}
-
-/// The first of each address: a list that names one twice means it once.
-fn once_each(addresses: &[AddressRecord]) -> Vec<AddressRecord> {
-    let mut kept: Vec<AddressRecord> = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        if !kept
-            .iter()
-            .any(|known| place_of(known) == place_of(address))
-        {
-            kept.push(address.clone());
-        }
-    }
-    kept
 }

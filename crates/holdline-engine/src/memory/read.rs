@@ -315,6 +315,10 @@ fn shows(filter: &MessageFilter, stored: &StoredMessage) -> bool {
         .app
         .as_ref()
         .is_none_or(|app| *app == stored.message.app);
+    let sender = filter
+        .senders
+        .as_ref()
+        .is_none_or(|senders| senders.contains(&stored.message.sender));
     let contact = filter
         .contact
         .is_none_or(|contact| contact == stored.message.contact);
@@ -322,5 +326,5 @@ fn shows(filter: &MessageFilter, stored: &StoredMessage) -> bool {
         .state
         .as_ref()
         .is_none_or(|name| name == stored.delivery.state.name());
-    app && contact && state
+    app && sender && contact && state
 }

@@ -2,12 +2,13 @@
 //! with one sync.
 
 use super::records::{
-    AttemptRecord, ContactRecord, DecisionRecord, DeliveryState, EndpointRecord, Event,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
+    AddressRecord, AttemptRecord, ContactRecord, DecisionRecord, DeliveryState, EndpointRecord,
+    Event, InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
     RouteRecord, TemplateRecord, TokenRecord,
 };
 use bytes::Bytes;
-use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_core::contact::Consent;
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use std::sync::Arc;
 
 /// Operations that happen together or not at all.
@@ -24,8 +25,9 @@ pub enum Op {
     /// Inserts the person and those addresses that nobody has yet; existing ones stay, and a name
     /// is taken where none was known.
     ContactSeen(Box<ContactRecord>),
-    /// Replaces name, external id and all addresses. Conflicts when somebody else has one of them.
-    ContactSave(Box<ContactRecord>),
+    /// Replaces name, external id and all addresses, but no withdrawn consent is lost. Conflicts
+    /// when somebody else has one of the addresses.
+    ContactSave(Box<ContactSave>),
     /// What is learned about an address by use; `None` leaves a field as it is.
     AddressNote(Box<AddressNote>),
     Raw(RawInbound),
@@ -126,6 +128,51 @@ pub struct AttemptEnd {
     pub fault_detail: Option<String>,
 }
 
+/// A person as somebody writes them.
+#[derive(Clone, Debug)]
+pub struct ContactSave {
+    pub contact: ContactRecord,
+    /// Addresses for which consent is said to be given again: only these lose a withdrawal.
+    pub lifts: Vec<(ChannelKind, Redacted<String>)>,
+}
+
+impl ContactSave {
+    /// What the addresses of the person become, each once; `known` are those they have. One whose
+    /// consent is withdrawn stays so, named or not.
+    #[must_use]
+    pub fn addresses(&self, known: &[AddressRecord]) -> Vec<AddressRecord> {
+        let stopped = |it: &&AddressRecord| it.consent == Consent::Withdrawn && !self.lifts(it);
+        let stopped: Vec<_> = known.iter().filter(stopped).collect();
+        let mut saved: Vec<AddressRecord> = Vec::with_capacity(self.contact.addresses.len());
+        for address in &self.contact.addresses {
+            if saved.iter().any(|it| is_same(it, address)) {
+                continue;
+            }
+            let mut address = address.clone();
+            if stopped.iter().any(|it| is_same(it, &address)) {
+                address.consent = Consent::Withdrawn;
+            }
+            saved.push(address);
+        }
+        for address in stopped {
+            if !saved.iter().any(|it| is_same(it, address)) {
+                saved.push(address.clone());
+            }
+        }
+        saved
+    }
+
+    fn lifts(&self, address: &AddressRecord) -> bool {
+        self.lifts
+            .iter()
+            .any(|(channel, value)| *channel == address.channel && *value == address.value)
+    }
+}
+
+fn is_same(left: &AddressRecord, right: &AddressRecord) -> bool {
+    left.channel == right.channel && left.value == right.value
+}
+
 /// What use tells about an address.
 #[derive(Clone, Debug)]
 pub struct AddressNote {
@@ -134,7 +181,7 @@ pub struct AddressNote {
     pub value: String,
     pub unreachable_until: Option<Timestamp>,
     pub last_inbound_at: Option<Timestamp>,
-    pub consent: Option<holdline_core::contact::Consent>,
+    pub consent: Option<Consent>,
 }
 
 /// Why a group was not committed. Nothing of it was.

@@ -35,6 +35,8 @@ pub type StoreResult<T> = Result<T, StoreError>;
 #[derive(Clone, Debug, Default)]
 pub struct MessageFilter {
     pub app: Option<String>,
+    /// One of these senders; an empty list shows none.
+    pub senders: Option<Vec<String>>,
     pub contact: Option<ContactId>,
     /// A name of `State::name`.
     pub state: Option<String>,

@@ -11,7 +11,7 @@ pub(crate) struct Endpoints {
     list: RwLock<Arc<Vec<EndpointRecord>>>,
     /// WABA of each phone-number id.
     wabas: BTreeMap<String, String>,
-    /// Senders of each app; an app without entry has all.
+    /// Senders of each app; an app without entry has none, and no events.
     app_senders: BTreeMap<String, Vec<String>>,
 }
 
@@ -75,6 +75,7 @@ impl Endpoints {
     pub(crate) fn hooks_for_all(&self, subject: u128, event: &Event, now: Timestamp) -> Vec<Op> {
         let list = self.list();
         list.iter()
+            .filter(|endpoint| self.app_senders.contains_key(&endpoint.app))
             .filter(|endpoint| endpoint.form == EndpointForm::Standard && wants(endpoint, event))
             .map(|endpoint| hook(endpoint, subject, event, now))
             .collect()
@@ -126,7 +127,7 @@ impl Endpoints {
     fn has_sender(&self, app: &str, sender: &str) -> bool {
         self.app_senders
             .get(app)
-            .is_none_or(|senders| senders.is_empty() || senders.iter().any(|s| s == sender))
+            .is_some_and(|senders| senders.iter().any(|s| s == sender))
     }
 
     fn list(&self) -> Arc<Vec<EndpointRecord>> {
@@ -164,4 +165,68 @@ fn wants(endpoint: &EndpointRecord, event: &Event) -> bool {
             .fields
             .iter()
             .any(|known| known.split('.').next() == Some(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdline_core::id::InboundId;
+
+    fn endpoint(id: &str, app: &str, scope: &str) -> EndpointRecord {
+        EndpointRecord {
+            id: id.to_owned(),
+            app: app.to_owned(),
+            form: EndpointForm::Standard,
+            url: String::from("https://app.example.com/events"),
+            secret: String::new().into(),
+            verify_token: None,
+            scope: scope.to_owned(),
+            fields: Vec::new(),
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn check(ops: &[Op], expect: &[&str]) {
+        let told: Vec<&str> = ops
+            .iter()
+            .map(|op| {
+                let Op::Hook { endpoint, .. } = op else {
+                    panic!("only hooks are made")
+                };
+                endpoint.as_str()
+            })
+            .collect();
+        assert_eq!(told, expect);
+    }
+
+    fn known() -> Endpoints {
+        let list = vec![
+            endpoint("both", "shop", "app"),
+            endpoint("second", "shop", "phone:2"),
+            endpoint("narrow", "till", "app"),
+            endpoint("none", "closed", "app"),
+            endpoint("gone", "removed", "app"),
+        ];
+        let senders = |ids: &[&str]| ids.iter().map(|id| String::from(*id)).collect();
+        let apps = [
+            ("shop", senders(&["1", "2"])),
+            ("till", senders(&["1"])),
+            ("closed", senders(&[])),
+        ];
+        let apps = apps.map(|(app, senders)| (String::from(app), senders));
+        Endpoints::new(list, BTreeMap::new(), apps.into())
+    }
+
+    #[test]
+    fn what_people_write_goes_to_the_apps_that_have_the_sender() {
+        let inbound = InboundId(1);
+        let event = Event {
+            at: Timestamp(0),
+            kind: EventKind::Inbound { inbound },
+        };
+        let told = |sender| known().hooks_for_sender(sender, 1, &event, Timestamp(0));
+        check(&told("1"), &["both", "narrow"]);
+        check(&told("2"), &["both", "second"]);
+        check(&told("3"), &[]);
+    }
 }

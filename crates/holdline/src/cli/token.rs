@@ -4,8 +4,9 @@
 use super::output::table;
 use super::{Context, Exit, Output};
 use crate::clock::{SystemClock, SystemIds};
+use crate::config::Config;
 use crate::http::api::values::rfc3339;
-use crate::http::auth::hash_token;
+use crate::http::auth::{DEFAULT_APP, app_may_use, hash_token, is_app};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
@@ -35,7 +36,7 @@ pub(crate) struct CreateArgs {
     #[arg(long = "sender", value_name = "ID")]
     pub(crate) senders: Vec<String>,
     /// Id of the app that uses it: its webhooks go to this app
-    #[arg(long, value_name = "ID", default_value = "default")]
+    #[arg(long, value_name = "ID", default_value = DEFAULT_APP)]
     pub(crate) app: String,
 }
 
@@ -60,10 +61,41 @@ pub(crate) async fn run(command: TokenCommand, context: &Context) -> anyhow::Res
     let config = context.config()?;
     let store = holdline_store::open_url(&config.storage.url, false).await?;
     match command {
-        TokenCommand::Create(args) => create(&*store, args, context).await,
+        TokenCommand::Create(args) => {
+            check(&config, &args)?;
+            create(&*store, args, context).await
+        }
         TokenCommand::List => list(&*store, context).await,
         TokenCommand::Revoke(args) => revoke(&*store, &args.id, context).await,
     }
+}
+
+/// A token for an app or a sender that is not there would be good for nothing, or one day for
+/// something that nobody meant.
+fn check(config: &Config, args: &CreateArgs) -> anyhow::Result<()> {
+    let app = &args.app;
+    let apps = config.apps.iter().map(|app| app.id.as_str());
+    let apps = std::iter::once(DEFAULT_APP).chain(apps.filter(|id| *id != DEFAULT_APP));
+    anyhow::ensure!(
+        is_app(config, app),
+        "--app: there is no app {app}; add it to the configuration as [[app]], or use one of: {}",
+        apps.collect::<Vec<_>>().join(", ")
+    );
+    let usable = config.whatsapp_senders.iter();
+    let usable = usable.filter(|sender| app_may_use(config, app, sender));
+    let usable: Vec<&str> = usable.map(|it| it.phone_number_id.as_str()).collect();
+    for id in &args.senders {
+        anyhow::ensure!(
+            usable.contains(&id.as_str()),
+            "--sender: app {app} has no sender {id}; it has: {}",
+            if usable.is_empty() {
+                "none".to_owned()
+            } else {
+                usable.join(", ")
+            }
+        );
+    }
+    Ok(())
 }
 
 async fn create(store: &dyn Store, args: CreateArgs, context: &Context) -> anyhow::Result<Exit> {

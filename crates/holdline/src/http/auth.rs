@@ -1,8 +1,9 @@
-//! Who calls: finds the token among the stored hashes, and says which senders it may use.
+//! Who calls: finds the token among the stored hashes, and says which senders an app and its token
+//! may use. An app that is not configured may use none, but for the one of tokens without an app.
 //! Never keeps a token and never caches a lookup, so a revoked token stops at once.
 
 use super::state::AppState;
-use crate::config::{Config, WhatsappSender};
+use crate::config::{App, Config, WhatsappSender};
 use aws_lc_rs::digest;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -11,6 +12,8 @@ use holdline_engine::ports::records::TokenRecord;
 
 /// Start of the id of tokens that `oauth/access_token` gave out.
 pub(crate) const APP_TOKEN_PREFIX: &str = "app-";
+/// The app of tokens that name none; it has every sender unless it is configured itself.
+pub(crate) const DEFAULT_APP: &str = "default";
 const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// Whoever holds a valid token.
@@ -44,8 +47,25 @@ pub(crate) async fn authenticate(
     match found.map_err(AuthError::Store)? {
         None => Err(AuthError::Unknown),
         Some(record) if record.revoked_at.is_some() => Err(AuthError::Revoked),
+        Some(record) if !is_app(&state.config, &record.app) => {
+            tracing::info!(token = %record.id, "the app of this token is not configured");
+            Err(AuthError::Unknown)
+        }
         Some(record) => Ok(Caller::of(record)),
     }
+}
+
+/// There is an app of this id.
+pub(crate) fn is_app(config: &Config, app: &str) -> bool {
+    app == DEFAULT_APP || configured(config, app).is_some()
+}
+
+/// The one rule for which senders an app has: by number and by account.
+pub(crate) fn app_may_use(config: &Config, app: &str, sender: &WhatsappSender) -> bool {
+    let fits = |list: &[String], id: &String| list.is_empty() || list.contains(id);
+    configured(config, app).map_or(app == DEFAULT_APP, |app| {
+        fits(&app.senders, &sender.phone_number_id) && fits(&app.waba_ids, &sender.waba_id)
+    })
 }
 
 /// The token of the header `Authorization: Bearer …`.
@@ -79,15 +99,27 @@ impl Caller {
 
     pub(crate) fn may_use(&self, config: &Config, sender: &WhatsappSender) -> bool {
         let phone = &sender.phone_number_id;
-        let of_app = config
-            .apps
-            .iter()
-            .find(|app| app.id == self.app)
-            .is_none_or(|app| {
-                (app.senders.is_empty() || app.senders.contains(phone))
-                    && (app.waba_ids.is_empty() || app.waba_ids.contains(&sender.waba_id))
-            });
-        of_app && (self.senders.is_empty() || self.senders.contains(phone))
+        let of_token = self.senders.is_empty() || self.senders.contains(phone);
+        of_token && app_may_use(config, &self.app, sender)
+    }
+
+    /// The phone-number ids of the token itself; empty = all of its app.
+    pub(crate) fn token_senders(&self) -> &[String] {
+        &self.senders
+    }
+
+    /// The senders whose messages it may see; `None` = any, also those that are gone.
+    pub(crate) fn sees(&self, config: &Config) -> Option<Vec<String>> {
+        let app = configured(config, &self.app);
+        let all = app.map_or(self.app == DEFAULT_APP, |app| {
+            app.senders.is_empty() && app.waba_ids.is_empty()
+        });
+        if all && self.senders.is_empty() {
+            return None;
+        }
+        let senders = config.whatsapp_senders.iter();
+        let usable = senders.filter(|sender| self.may_use(config, sender));
+        Some(usable.map(|it| it.phone_number_id.clone()).collect())
     }
 
     /// May use a number of the account.
@@ -111,10 +143,101 @@ impl Caller {
     }
 }
 
+fn configured<'a>(config: &'a Config, app: &str) -> Option<&'a App> {
+    config.apps.iter().find(|known| known.id == app)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine_config::engine_config;
     use axum::http::HeaderValue;
+
+    const SENDERS: &str = r#"
+        [[whatsapp.sender]]
+        phone_number_id = "1"
+        waba_id = "10"
+        display_phone_number = "+15550783881"
+        [[whatsapp.sender]]
+        phone_number_id = "2"
+        waba_id = "20"
+        display_phone_number = "+15550783882"
+    "#;
+
+    fn config(apps: &str) -> Config {
+        let secrets = [
+            ("HOLDLINE_WHATSAPP_APP_SECRET", "s"),
+            ("HOLDLINE_WHATSAPP_VERIFY_TOKEN", "v"),
+            ("HOLDLINE_WHATSAPP_ACCESS_TOKEN", "t"),
+        ];
+        Config::from_toml_str(&format!("{SENDERS}{apps}"), &secrets).unwrap()
+    }
+
+    fn caller(app: &str, senders: &[&str]) -> Caller {
+        Caller {
+            app: app.into(),
+            token_id: "t".into(),
+            senders: senders.iter().map(|id| String::from(*id)).collect(),
+        }
+    }
+
+    /// The callers and the engine go by the same rule.
+    fn check_app(config: &Config, app: &str, expect: &[&str]) {
+        let caller = caller(app, &[]);
+        let usable = config
+            .whatsapp_senders
+            .iter()
+            .filter(|it| caller.may_use(config, it));
+        let usable: Vec<&str> = usable.map(|it| it.phone_number_id.as_str()).collect();
+        assert_eq!(usable, expect, "{app}");
+        let told = engine_config(config)
+            .app_senders
+            .remove(app)
+            .unwrap_or_default();
+        assert_eq!(told, expect, "{app}");
+    }
+
+    #[test]
+    fn an_app_has_the_senders_that_fit_its_numbers_and_its_accounts() {
+        let config = config(
+            r#"
+            [[app]]
+            id = "all"
+            [[app]]
+            id = "account"
+            waba_ids = ["20"]
+            [[app]]
+            id = "neither"
+            senders = ["1"]
+            waba_ids = ["20"]
+            "#,
+        );
+        check_app(&config, "all", &["1", "2"]);
+        check_app(&config, "account", &["2"]);
+        check_app(&config, "neither", &[]);
+        check_app(&config, "nobody", &[]);
+        check_app(&config, DEFAULT_APP, &["1", "2"]);
+        assert!(is_app(&config, DEFAULT_APP) && is_app(&config, "all"));
+        assert!(!is_app(&config, "nobody"));
+    }
+
+    #[test]
+    fn the_app_of_tokens_without_one_may_be_configured_too() {
+        let config = config("[[app]]\nid = \"default\"\nsenders = [\"2\"]");
+        check_app(&config, DEFAULT_APP, &["2"]);
+    }
+
+    #[test]
+    fn who_is_limited_sees_the_messages_of_those_senders_alone() {
+        let limited = config("[[app]]\nid = \"a\"\nsenders = [\"1\"]");
+        let one = Some(vec![String::from("1")]);
+        assert_eq!(caller("a", &[]).sees(&limited), one);
+        assert_eq!(caller("a", &["1"]).sees(&limited), one);
+        assert_eq!(caller("a", &["2"]).sees(&limited), Some(Vec::new()));
+        assert_eq!(caller("nobody", &[]).sees(&limited), Some(Vec::new()));
+        assert_eq!(caller(DEFAULT_APP, &["1"]).sees(&limited), one);
+        assert_eq!(caller(DEFAULT_APP, &[]).sees(&limited), None);
+    }
 
     fn check(header: &'static str, expect: Option<&str>) {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(header))]);

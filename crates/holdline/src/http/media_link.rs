@@ -9,13 +9,16 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::TryStreamExt as _;
 use holdline_channels::whatsapp::wire::GraphError;
 use holdline_engine::ports::records::MediaRecord;
+
+/// Seconds after which a link that failed may be opened again.
+const RETRY_S: u32 = 5;
 
 /// `GET /media/f/{id}`: for apps.
 pub(crate) async fn for_app(
@@ -46,18 +49,26 @@ pub(crate) async fn for_person(
         return gone();
     }
     let Ok(found) = state.engine.store().media(&id).await else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "Please try again later.\n").into_response();
+        return later();
     };
     match found.filter(|media| media.expires_at > now) {
         Some(media) => match stream(&state, media).await {
             Ok(response) => response,
-            Err(error) if error.is_transient => {
-                (StatusCode::SERVICE_UNAVAILABLE, "Please try again later.\n").into_response()
-            }
+            Err(error) if error.is_transient => later(),
             Err(_) => gone(),
         },
         None => gone(),
     }
+}
+
+fn later() -> Response {
+    let after = [(RETRY_AFTER, HeaderValue::from(RETRY_S))];
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        after,
+        "Please try again later.\n",
+    )
+        .into_response()
 }
 
 async fn give_to_app(

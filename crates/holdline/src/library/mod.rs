@@ -1,6 +1,8 @@
 //! What channels look up while they send: templates, media, ids, threads. Reads the store and the
 //! files; writes only what it fetched or learned. Never decides what is sent.
 
+mod fetch;
+mod held;
 mod links;
 mod templates;
 
@@ -10,7 +12,9 @@ pub(crate) use templates::{Page, TemplateBook, find};
 use crate::config::Config;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
+use fetch::Fetcher;
+use futures_util::StreamExt as _;
+use held::{HELD_BYTES_MAX, Held};
 use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid};
 use holdline_core::id::InboundId;
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
@@ -19,22 +23,22 @@ use holdline_engine::ports::{
     BlobError, Blobs, Channel, Clock, Group, Library, Op, Store, StoreError,
 };
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// Largest file that is kept, in bytes: the provider's limit for documents.
 pub(crate) const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
-/// Most remote files that are fetched at a time, since each is held whole.
-const FETCHES_MAX: usize = 4;
 /// How far back, and over how many messages, a mail thread is looked for.
 const THREAD_MS: i64 = 90 * 86_400_000;
 const THREAD_MESSAGES_MAX: usize = 100;
 
 /// Why a file is not to be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum FileError {
     /// The provider does not give it, now or ever.
     #[error("the provider did not give the file: {0}")]
     Provider(String),
+    /// Too many files are under way.
+    #[error("too many files are under way")]
+    Busy,
     #[error(transparent)]
     Blob(#[from] BlobError),
     #[error(transparent)]
@@ -47,10 +51,10 @@ pub(crate) struct StoreLibrary {
     store: Arc<dyn Store>,
     blobs: Arc<dyn Blobs>,
     clock: Arc<dyn Clock>,
-    channels: Vec<Arc<dyn Channel>>,
     config: Arc<Config>,
     public_base: Arc<str>,
-    fetches: Semaphore,
+    fetcher: Arc<Fetcher>,
+    held: Held,
 }
 
 /// What a library is made of.
@@ -67,65 +71,31 @@ pub(crate) struct LibraryParts {
 
 impl StoreLibrary {
     pub(crate) fn new(parts: LibraryParts) -> Self {
+        let (store, blobs) = (Arc::clone(&parts.store), Arc::clone(&parts.blobs));
         Self {
+            fetcher: Arc::new(Fetcher::new(store, blobs, parts.channels)),
+            held: Held::new(HELD_BYTES_MAX),
             templates: TemplateBook::new(Arc::clone(&parts.store)),
             links: parts.links,
             store: parts.store,
             blobs: parts.blobs,
             clock: parts.clock,
-            channels: parts.channels,
             config: parts.config,
             public_base: parts.public_base,
-            fetches: Semaphore::new(FETCHES_MAX),
         }
     }
 
     /// The record of a file whose bytes we have: fetches them when a person sent it and nobody
-    /// asked before.
+    /// asked before. The fetch goes on when this is dropped.
     ///
     /// # Errors
     /// When the provider, the disk or the store does not play along.
     pub(crate) async fn local(&self, media: MediaRecord) -> Result<MediaRecord, FileError> {
-        let Some((kind, remote)) = &media.remote else {
-            return Ok(media);
-        };
-        let lost = |_| FileError::Provider("we are about to stop".into());
-        let _turn = self.fetches.acquire().await.map_err(lost)?;
-        if let Some(done) = self
-            .store
-            .media(&media.id)
-            .await?
-            .filter(|it| it.remote.is_none())
-        {
-            return Ok(done);
-        }
-        let channel = self.channels.iter().find(|channel| channel.kind() == *kind);
-        let channel = channel.ok_or_else(|| FileError::Provider(format!("{kind} is off")))?;
-        let fetched = channel.fetch(remote.expose(), FILE_BYTES_MAX).await;
-        let (mime, bytes) = fetched.map_err(FileError::Provider)?;
-        let kept = self
-            .blobs
-            .put(&media.id, whole(bytes), FILE_BYTES_MAX)
-            .await?;
-        let mime = if media.mime.is_empty() {
-            mime
-        } else {
-            media.mime
-        };
-        let size = kept.size;
-        let local = MediaRecord {
-            mime,
-            sha256: kept.sha256,
-            size,
-            remote: None,
-            ..media
-        };
-        self.write(Op::Media(local.clone())).await?;
-        Ok(local)
+        self.fetcher.local(media).await
     }
 
     async fn write(&self, op: Op) -> Result<(), StoreError> {
-        // Neither a medium nor its alias conflicts with anything.
+        // The alias of a medium conflicts with nothing.
         let _ = self.store.commit(Arc::from([Group(vec![op])])).await?;
         Ok(())
     }
@@ -133,15 +103,16 @@ impl StoreLibrary {
     async fn read_whole(&self, media: &MediaRecord) -> Result<Bytes, FileError> {
         let media = self.local(media.clone()).await?;
         let mut pieces = self.blobs.get(&media.id).await?;
-        let mut bytes = BytesMut::new();
+        let room = self.held.room(media.size).await?;
+        let mut bytes = BytesMut::with_capacity(usize::try_from(media.size).unwrap_or(0));
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| FileError::Blob(BlobError::Io(error)))?;
-            if (bytes.len() + piece.len()) as u64 > FILE_BYTES_MAX {
+            if (bytes.len() + piece.len()) as u64 > media.size.min(FILE_BYTES_MAX) {
                 return Err(FileError::Blob(BlobError::TooLarge(FILE_BYTES_MAX)));
             }
             bytes.extend_from_slice(&piece);
         }
-        Ok(bytes.freeze())
+        Ok(room.keep(bytes.freeze()))
     }
 }
 
@@ -242,10 +213,6 @@ impl std::fmt::Debug for StoreLibrary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("StoreLibrary")
     }
-}
-
-fn whole(bytes: Bytes) -> holdline_engine::ports::blobs::Pieces {
-    stream::iter([Ok(bytes)]).boxed()
 }
 
 /// A file name that is safe in a header: letters, digits and a little punctuation.

@@ -96,6 +96,52 @@ async fn after_stop_failover_goes_by_mail_and_after_start_by_sms_again() {
     assert_eq!(texts(&stack), 2);
 }
 
+/// Replaces the person by our own API, and gives its answer.
+async fn rewrite(stack: &Stack, addresses: Value) -> Value {
+    let path = format!("/contacts?channel=sms&address=%2B{}", &PERSON[1..]);
+    let found = stack.api(&path).await;
+    let id = found["data"][0]["id"].as_str().expect("is known");
+    let url = format!("{}/api/v1/contacts/{id}", stack.url);
+    let request = stack.http.put(url).bearer_auth(&stack.token);
+    let written = json!({"name": "Ann", "addresses": addresses});
+    let response = request.json(&written).send().await.expect("answer");
+    assert_eq!(response.status(), 200);
+    response.json().await.expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_outlives_writes_and_lists_that_leave_it_out_or_say_otherwise() {
+    let stack = Stack::start_with(quick()).await;
+    with_mailbox(&stack).await;
+    stack.outage("server_errors");
+    assert_eq!(sent_by(&stack, "first").await.0, "sms");
+    writes(&stack, "STOP").await;
+    let whatsapp = json!({"channel": "whatsapp", "value": PERSON});
+    let mail = json!({"channel": "email", "value": MAIL});
+    let kept = rewrite(&stack, json!([whatsapp, mail])).await;
+    let sms = &kept["addresses"][2];
+    assert_eq!(
+        (&sms["channel"], &sms["consent"]),
+        (&json!("sms"), &json!("withdrawn")),
+        "{kept}"
+    );
+    let list = format!("whatsapp,sms,sms_consent\n{PERSON},{PERSON},given\n");
+    let url = format!("{}/api/v1/contacts/import", stack.url);
+    let request = stack.http.post(url).header("content-type", "text/csv");
+    let response = request.bearer_auth(&stack.token).body(list).send().await;
+    assert_eq!(response.expect("answer").status(), 200);
+    let (channel, plan) = sent_by(&stack, "second").await;
+    assert_eq!(channel, "email");
+    assert!(!plan.contains(&"sms".to_owned()), "{plan:?}");
+    assert_eq!(texts(&stack), 1);
+    let given = json!({"channel": "sms", "value": PERSON, "consent": "given"});
+    let lifted = rewrite(&stack, json!([whatsapp, mail, given])).await;
+    assert_eq!(lifted["addresses"][2]["consent"], "given", "{lifted}");
+    // The carrier keeps a list of its own until the person writes START; the plan is ours.
+    let (_, plan) = sent_by(&stack, "third").await;
+    assert!(plan.contains(&"sms".to_owned()), "{plan:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_stop_a_message_without_another_way_is_held_and_says_so() {
     let stack = Stack::start_with(quick()).await;

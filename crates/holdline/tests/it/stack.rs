@@ -18,6 +18,8 @@ pub(crate) const WABA_ID: &str = "102290129340398";
 pub(crate) const APP_ID: &str = "670843887433847";
 pub(crate) const APP_SECRET: &str = "app-secret";
 pub(crate) const VERIFY_TOKEN: &str = "verify-token";
+/// Another number, in installations that have two.
+pub(crate) const SECOND_PHONE_ID: &str = "106540352242933";
 /// Longest wait for anything in a test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
@@ -59,6 +61,16 @@ impl Options {
     /// Adds a line to a section: `with("failover", "tries_max = 2")`.
     pub(crate) fn with(mut self, section: &'static str, line: &str) -> Self {
         self.lines.push((section, line.to_owned()));
+        self
+    }
+
+    /// Adds a second number, of this account.
+    pub(crate) fn with_second_sender(mut self, waba: &str) -> Self {
+        let _ = writeln!(
+            self.sections,
+            "[[whatsapp.sender]]\nphone_number_id = \"{SECOND_PHONE_ID}\"\n\
+             waba_id = \"{waba}\"\ndisplay_phone_number = \"15550783882\""
+        );
         self
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     open_deliveries_come_by_id_without_bodies(&*new_store().await).await;
     a_list_shows_what_its_filter_says(&*new_store().await).await;
+    a_list_shows_the_senders_asked_for(&*new_store().await).await;
     pages_of_a_list_join_up(&*new_store().await).await;
 }
 
@@ -88,6 +89,45 @@ fn filter(
         contact,
         state: state.map(owned),
         before,
+        ..Default::default()
+    }
+}
+
+async fn a_list_shows_the_senders_asked_for(store: &dyn Store) {
+    fill(store, 3).await;
+    for (n, sender, app) in [
+        (4, "two", "app-one"),
+        (5, "three", "app-one"),
+        (6, "two", "app-two"),
+    ] {
+        let theirs = MessageRecord {
+            sender: sender.to_owned(),
+            app: app.to_owned(),
+            ..message(n)
+        };
+        put(store, vec![accept(theirs, delivery(n))]).await;
+    }
+    end_it(store, 4, End::Failed).await;
+    let app_one = filter(Some("app-one"), None, None, None);
+    let failed = filter(None, Some(contact_id(1)), Some("failed"), None);
+    for (filter, senders, expect) in [
+        (MessageFilter::default(), vec!["two"], vec![6, 4]),
+        (
+            MessageFilter::default(),
+            vec!["three", "two"],
+            vec![6, 5, 4],
+        ),
+        (MessageFilter::default(), vec![], vec![]),
+        (MessageFilter::default(), vec!["nobody"], vec![]),
+        (app_one.clone(), vec!["two"], vec![4]),
+        (app_one, vec!["nobody"], vec![]),
+        (failed.clone(), vec!["two"], vec![4]),
+        (failed, vec!["three"], vec![]),
+    ] {
+        let senders = Some(senders.into_iter().map(str::to_owned).collect());
+        let filter = MessageFilter { senders, ..filter };
+        let page = store.list_messages(&filter, 10).await.expect("reads");
+        assert_eq!(numbers(&page), expect, "{filter:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! People: an address belongs to one person, and what use teaches about it is kept.
 
 use super::fixtures::{address, at, contact, contact_id, put, try_put};
-use crate::ports::ops::AddressNote;
+use crate::ports::ops::{AddressNote, ContactSave};
 use crate::ports::records::{AddressRecord, ContactRecord};
 use crate::ports::{Conflict, Op, Store};
 use holdline_core::ChannelKind;
@@ -16,6 +16,7 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     seeing_a_person_again_changes_nothing_known(&*new_store().await).await;
     saving_replaces_the_addresses(&*new_store().await).await;
     an_address_of_somebody_else_is_refused(&*new_store().await).await;
+    a_withdrawal_outlives_every_save_that_does_not_lift_it(&*new_store().await).await;
     a_note_changes_only_what_it_names(&*new_store().await).await;
     people_come_in_pages(&*new_store().await).await;
 }
@@ -123,6 +124,32 @@ async fn an_address_of_somebody_else_is_refused(store: &dyn Store) {
     assert_eq!(known(store, 1).await, contact(1, &[(SMS, "+1")]));
 }
 
+async fn a_withdrawal_outlives_every_save_that_does_not_lift_it(store: &dyn Store) {
+    let mut stopped = contact(1, &[(SMS, "+1"), (EMAIL, "a@b")]);
+    stopped.addresses[0].consent = Consent::Withdrawn;
+    stopped.addresses[0].last_inbound_at = Some(at(3));
+    put(store, vec![save(&stopped)]).await;
+    let without = contact(1, &[(EMAIL, "c@d")]);
+    put(store, vec![save(&without)]).await;
+    let mut wanted = without.clone();
+    wanted.addresses.push(stopped.addresses[0].clone());
+    assert_eq!(known(store, 1).await, wanted, "left out, it stays");
+    let mut given = contact(1, &[(SMS, "+1")]);
+    given.addresses[0].consent = Consent::Given;
+    put(store, vec![save(&given)]).await;
+    let mut wanted = given.clone();
+    wanted.addresses[0].consent = Consent::Withdrawn;
+    assert_eq!(known(store, 1).await, wanted, "nobody gave it anew");
+    put(
+        store,
+        vec![save_lifting(&given, &[(SMS, "+2"), (EMAIL, "+1")])],
+    )
+    .await;
+    assert_eq!(known(store, 1).await, wanted, "another address was named");
+    put(store, vec![save_lifting(&given, &[(SMS, "+1")])]).await;
+    assert_eq!(known(store, 1).await, given, "given anew for this very one");
+}
+
 async fn a_note_changes_only_what_it_names(store: &dyn Store) {
     put(
         store,
@@ -187,7 +214,17 @@ async fn people_come_in_pages(store: &dyn Store) {
 }
 
 fn save(contact: &ContactRecord) -> Op {
-    Op::ContactSave(Box::new(contact.clone()))
+    save_lifting(contact, &[])
+}
+
+fn save_lifting(contact: &ContactRecord, lifts: &[(ChannelKind, &str)]) -> Op {
+    let lifts = lifts.iter();
+    Op::ContactSave(Box::new(ContactSave {
+        contact: contact.clone(),
+        lifts: lifts
+            .map(|(channel, value)| (*channel, (*value).to_owned().into()))
+            .collect(),
+    }))
 }
 
 fn see(contact: &ContactRecord) -> Op {

@@ -129,6 +129,11 @@ fn conditions(filter: &MessageFilter, state: Option<i64>) -> (String, Vec<Value>
         sql.push_str(" AND m.app = ?");
         values.push(Value::Text(app.clone()));
     }
+    if let Some(senders) = &filter.senders {
+        let marks = vec!["?"; senders.len()].join(", ");
+        sql.push_str(&format!(" AND m.sender IN ({marks})"));
+        values.extend(senders.iter().cloned().map(Value::Text));
+    }
     if let Some(code) = state {
         sql.push_str(match code {
             code if code <= PLACED => " AND d.state < 4 AND d.state = ?",

@@ -6,7 +6,7 @@ use crate::rows::contact::{ADDRESS_COLUMNS, CONTACT_COLUMNS, address_from, conta
 use crate::rows::id_at;
 use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::Conflict;
-use holdline_engine::ports::ops::AddressNote;
+use holdline_engine::ports::ops::{AddressNote, ContactSave};
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
 use rusqlite::{Connection, Result, params};
 
@@ -24,7 +24,8 @@ pub(super) fn see(c: &Connection, record: &ContactRecord) -> Result<()> {
         .try_for_each(|address| add_address(c, record.id, address))
 }
 
-pub(super) fn save(c: &Connection, record: &ContactRecord) -> Result<(), WriteError> {
+pub(super) fn save(c: &Connection, save: &ContactSave) -> Result<(), WriteError> {
+    let record = &save.contact;
     for address in &record.addresses {
         let channel = address.channel;
         match owner_of(c, channel, address.value.expose())? {
@@ -37,6 +38,7 @@ pub(super) fn save(c: &Connection, record: &ContactRecord) -> Result<(), WriteEr
             Some(_) | None => {}
         }
     }
+    let known = addresses_of(c, record.id)?;
     let sql = "INSERT OR REPLACE INTO contact (id, name, external_id, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5)";
     insert(c, sql, record)?;
@@ -45,7 +47,7 @@ pub(super) fn save(c: &Connection, record: &ContactRecord) -> Result<(), WriteEr
         "DELETE FROM address WHERE contact = ?1",
         [record.id.bytes()],
     )?;
-    for address in &record.addresses {
+    for address in &save.addresses(&known) {
         add_address(c, record.id, address)?;
     }
     Ok(())
@@ -137,7 +139,11 @@ fn owner_of(c: &Connection, channel: ChannelKind, value: &str) -> Result<Option<
 }
 
 fn with_addresses(c: &Connection, mut contact: ContactRecord) -> Result<ContactRecord> {
-    let sql = format!("SELECT {ADDRESS_COLUMNS} FROM address WHERE contact = ?1 ORDER BY place");
-    contact.addresses = all(c, &sql, [contact.id.bytes()], address_from)?;
+    contact.addresses = addresses_of(c, contact.id)?;
     Ok(contact)
+}
+
+fn addresses_of(c: &Connection, contact: ContactId) -> Result<Vec<AddressRecord>> {
+    let sql = format!("SELECT {ADDRESS_COLUMNS} FROM address WHERE contact = ?1 ORDER BY place");
+    all(c, &sql, [contact.bytes()], address_from)
 }

@@ -3,8 +3,9 @@
 
 use super::check::propose;
 use super::input::{Caller, parse, read_body};
-use super::problem::{Answer, Errors, FieldFault, Problem, ProblemBody};
+use super::problem::{Answer, Errors, FieldFault, Kind, Problem, ProblemBody};
 use super::values::rfc3339;
+use crate::http::auth;
 use crate::http::state::AppState;
 use crate::render::standard::{EVENT_TYPES, new_secret};
 use axum::Json;
@@ -83,7 +84,8 @@ pub(crate) async fn create(
     let written: WebhookWrite = parse(&read_body(&state, body).await?)?;
     let url = target(&written.url)?;
     let events = events(written.events.unwrap_or_default())?;
-    if own(&state, &caller.app).await?.len() >= ENDPOINTS_MAX {
+    let scope = scope(&caller)?;
+    if of_app(&state, &caller.app).await?.len() >= ENDPOINTS_MAX {
         let fix = "delete one that is not needed";
         return Err(invalid("/url", "would be one endpoint too many", fix));
     }
@@ -95,7 +97,7 @@ pub(crate) async fn create(
         url,
         secret: secret.clone().into(),
         verify_token: None,
-        scope: "app".to_owned(),
+        scope,
         fields: events,
         created_at: state.engine.now(),
     };
@@ -120,7 +122,7 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     Caller(caller): Caller,
 ) -> Answer<Json<WebhookList>> {
-    let data = own(&state, &caller.app).await?.iter().map(view).collect();
+    let data = own(&state, &caller).await?.iter().map(view).collect();
     Ok(Json(WebhookList { data }))
 }
 
@@ -140,7 +142,7 @@ pub(crate) async fn delete(
     Caller(caller): Caller,
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
-    let own = own(&state, &caller.app).await?;
+    let own = own(&state, &caller).await?;
     if !own.iter().any(|endpoint| endpoint.id == id) {
         return Err(Problem::not_found("webhook endpoint"));
     }
@@ -148,7 +150,35 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn own(state: &AppState, app: &str) -> Answer<Vec<EndpointRecord>> {
+/// A token for one sender gets the events of this sender; one for all, those of its app.
+fn scope(caller: &auth::Caller) -> Answer<String> {
+    match caller.token_senders() {
+        [] => Ok("app".to_owned()),
+        [only] => Ok(phone_scope(only)),
+        [_, _, ..] => Err(Problem::new(
+            Kind::Forbidden,
+            "the token is limited to several senders, an endpoint is for one sender or for the \
+             whole app: use a token of one sender, or one without a limit",
+        )),
+    }
+}
+
+fn phone_scope(sender: &str) -> String {
+    format!("phone:{sender}")
+}
+
+/// The endpoints that the caller may see and delete.
+async fn own(state: &AppState, caller: &auth::Caller) -> Answer<Vec<EndpointRecord>> {
+    let mut all = of_app(state, &caller.app).await?;
+    let senders = caller.token_senders();
+    all.retain(|endpoint| {
+        let mut scopes = senders.iter().map(|sender| phone_scope(sender));
+        senders.is_empty() || scopes.any(|scope| scope == endpoint.scope)
+    });
+    Ok(all)
+}
+
+async fn of_app(state: &AppState, app: &str) -> Answer<Vec<EndpointRecord>> {
     let mut all = state.engine.store().endpoints().await?;
     all.retain(|endpoint| endpoint.app == app && endpoint.form == EndpointForm::Standard);
     Ok(all)

@@ -5,7 +5,9 @@ use super::call::Call;
 use super::messages::Sending;
 use super::reply::store_down;
 use super::templates;
+use crate::config::WhatsappSender;
 use crate::http::priority::usual_priority;
+use crate::http::state::AppState;
 use crate::library::{Page, find};
 use holdline_channels::whatsapp::TemplateBody;
 use holdline_channels::whatsapp::wire::ids::{Direction, parse_wamid};
@@ -16,6 +18,8 @@ use holdline_core::message::Priority;
 use holdline_core::message::content::{
     Content, Header, Media, MediaSource, Param, ParamValue, Template,
 };
+use holdline_engine::ports::StoreError;
+use holdline_engine::ports::records::MediaRecord;
 use serde_json::Value;
 
 const PRIORITY_HEADER: &str = "holdline-priority";
@@ -88,25 +92,9 @@ pub(super) async fn need_message(
     path: &str,
     wamid: &str,
 ) -> Result<(), GraphError> {
-    let store = sending.state.engine.store();
-    let phone = &sending.sender.phone_number_id;
-    let known = match parse_wamid(wamid) {
-        None => false,
-        Some((id, Direction::Outbound)) => {
-            let found = store
-                .message(MessageId(id))
-                .await
-                .map_err(|it| store_down(&it))?;
-            found.is_some_and(|it| it.message.sender == *phone)
-        }
-        Some((id, Direction::Inbound)) => {
-            let found = store
-                .inbound(InboundId(id))
-                .await
-                .map_err(|it| store_down(&it))?;
-            found.is_some_and(|it| it.sender == *phone)
-        }
-    };
+    let known = knows_message(sending.state, sending.sender, wamid)
+        .await
+        .map_err(|it| store_down(&it))?;
     let mend = "is no id of a message that this number sent or received: use the id of the send \
                 reply or of the webhook";
     if known {
@@ -117,27 +105,48 @@ pub(super) async fn need_message(
 }
 
 async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
-    let found = sending
-        .state
-        .engine
-        .store()
-        .media(id)
+    let known = known_media(sending.state, sending.sender, id)
         .await
         .map_err(|it| store_down(&it))?;
-    let alive = |expires_at| expires_at > sending.state.engine.now();
-    let known = found.is_some_and(|media| {
-        let owner = sending.state.sender(&media.sender);
-        let same = media.sender == sending.sender.phone_number_id;
-        alive(media.expires_at)
-            && (same || owner.is_some_and(|it| it.waba_id == sending.sender.waba_id))
-    });
     let mend =
         "is not a valid WhatsApp business account media attachment ID: upload the file first";
-    if known {
-        Ok(())
-    } else {
-        Err(GraphError::invalid_parameter("id of the media", mend))
+    match known {
+        Some(_) => Ok(()),
+        None => Err(GraphError::invalid_parameter("id of the media", mend)),
     }
+}
+
+/// The sender sent or received this message.
+pub(crate) async fn knows_message(
+    state: &AppState,
+    sender: &WhatsappSender,
+    wamid: &str,
+) -> Result<bool, StoreError> {
+    let store = state.engine.store();
+    let of = match parse_wamid(wamid) {
+        None => None,
+        Some((id, Direction::Outbound)) => {
+            let found = store.message(MessageId(id)).await?;
+            found.map(|it| it.message.sender)
+        }
+        Some((id, Direction::Inbound)) => store.inbound(InboundId(id)).await?.map(|it| it.sender),
+    };
+    Ok(of.is_some_and(|of| of == sender.phone_number_id))
+}
+
+/// The file, when it is kept and the sender's account has it.
+pub(crate) async fn known_media(
+    state: &AppState,
+    sender: &WhatsappSender,
+    id: &str,
+) -> Result<Option<MediaRecord>, StoreError> {
+    let found = state.engine.store().media(id).await?;
+    Ok(found.filter(|media| {
+        let owner = state.sender(&media.sender);
+        let same = media.sender == sender.phone_number_id;
+        media.expires_at > state.engine.now()
+            && (same || owner.is_some_and(|it| it.waba_id == sender.waba_id))
+    }))
 }
 
 fn of_page(page: &Page, given: &Template) -> Result<Used, GraphError> {
@@ -180,7 +189,7 @@ fn blocked(code: u32, title: &str) -> GraphError {
 }
 
 /// The ids of uploaded files anywhere in the message.
-fn media_ids(content: &Content) -> Vec<&str> {
+pub(crate) fn media_ids(content: &Content) -> Vec<&str> {
     let media: Vec<&Media> = match content {
         Content::Media(media) => vec![media],
         Content::Interactive(interactive) => {

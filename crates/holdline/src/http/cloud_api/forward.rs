@@ -51,12 +51,10 @@ pub(super) async fn pass(
         .graph
         .as_deref()
         .ok_or_else(GraphError::unknown_object)?;
-    let length = call
-        .header(CONTENT_LENGTH.as_str())
-        .and_then(|text| text.parse().ok());
-    let limit = match length {
-        Some(length) if length > UPLOAD_BYTES_MIN => UPLOAD_TIME_MAX,
-        Some(_) | None => PASS_TIME_MAX,
+    let limit = if is_upload(call) {
+        UPLOAD_TIME_MAX
+    } else {
+        PASS_TIME_MAX
     };
     let forward = Forward {
         method: call.method.clone(),
@@ -64,13 +62,23 @@ pub(super) async fn pass(
         path: path::plain(&call.path).trim_start_matches('/').to_owned(),
         query: Some(call.raw_query.clone()),
         headers: call.headers.clone(),
-        body: carried(state, call, body, length).await?,
+        body: carried(state, call, body, length(call)).await?,
     };
     let answer = match tokio::time::timeout(limit, graph.forward(forward)).await {
         Ok(answer) => answer.map_err(|error| not_passed(&error))?,
         Err(_) => return Err(reply::provider_down()),
     };
     respond(state, call, answer).await
+}
+
+/// A body so large takes its time on the way.
+pub(super) fn is_upload(call: &Call) -> bool {
+    length(call).is_some_and(|length| length > UPLOAD_BYTES_MIN)
+}
+
+fn length(call: &Call) -> Option<u64> {
+    let text = call.header(CONTENT_LENGTH.as_str())?;
+    text.parse().ok()
 }
 
 fn not_passed(error: &TransportError) -> GraphError {

@@ -20,11 +20,12 @@ use holdline_engine::request::{
     Accepted, AnswerFacts, AnswerMaker, IdempotencyKey, NewMessage, Recipient, Refusal,
 };
 use serde_json::{Map, Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS_MAX: usize = 255;
-/// Clients give up after 5 s; what is not safe by then is refused.
+/// Clients give up after 5 s; what is not safe by then is refused. Counted from the call's start.
 const ACCEPT_TIME_MAX: Duration = Duration::from_millis(3_500);
 const RETRY_S: u32 = 5;
 
@@ -34,6 +35,8 @@ pub(super) struct Sending<'a> {
     pub(super) caller: &'a Caller,
     pub(super) sender: &'a WhatsappSender,
     pub(super) marketing: bool,
+    /// When the call came.
+    pub(super) started: Instant,
 }
 
 pub(super) async fn post(
@@ -51,7 +54,8 @@ pub(super) async fn post(
         Request::Send(message) => message,
     };
     let new = new_message(sending, call, &params, &message).await?;
-    let accepting = tokio::time::timeout(ACCEPT_TIME_MAX, sending.state.engine.accept(new)).await;
+    let limit = sending.started + ACCEPT_TIME_MAX;
+    let accepting = tokio::time::timeout_at(limit, sending.state.engine.accept(new)).await;
     let accepted: Accepted = match accepting {
         Ok(accepted) => accepted.map_err(|refusal| refused(&refusal))?,
         Err(_) => return Err(GraphError::unavailable(RETRY_S)),

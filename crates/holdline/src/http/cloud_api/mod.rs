@@ -14,6 +14,7 @@ mod registration;
 mod reply;
 mod templates;
 
+pub(crate) use checks::{known_media, knows_message, media_ids};
 pub(crate) use media::{find as find_media, local as local_media};
 pub(crate) use memo::Memo;
 pub(crate) use reply::error as refuse;
@@ -31,9 +32,12 @@ use call::{Call, Params, Target, body};
 use holdline_channels::whatsapp::wire::GraphError;
 use messages::Sending;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Seconds after which a call that took too long may come again.
 const TIMEOUT_RETRY_S: u32 = 5;
+/// Clients give up after 5 s: whatever the configuration says, they are answered before.
+const CALL_TIME_MAX: Duration = Duration::from_millis(3_800);
 
 /// Takes every call whose path is no other part of this server.
 pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> Response {
@@ -47,15 +51,31 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
 
 /// A file takes as long as it takes: there each piece is timed.
 async fn within_time(state: &AppState, call: &Call, body: Body) -> Result<Response, GraphError> {
-    let serving = serve(state, call, body);
-    if matches!(call.target, Target::Media { .. } | Target::Other { .. }) {
+    let started = Instant::now();
+    let serving = serve(state, call, (body, started));
+    if carries_file(state, call) {
         return serving.await;
     }
-    let limit = Duration::from_millis(state.config.http.request_timeout_ms);
+    let limit = Duration::from_millis(state.config.http.request_timeout_ms).min(CALL_TIME_MAX);
     let too_late = |_| GraphError::unavailable(TIMEOUT_RETRY_S);
-    tokio::time::timeout(limit, serving)
+    tokio::time::timeout_at(started + limit, serving)
         .await
         .map_err(too_late)?
+}
+
+fn carries_file(state: &AppState, call: &Call) -> bool {
+    match &call.target {
+        Target::Media { .. } | Target::Other { .. } => true,
+        // The second step of an upload of the provider's.
+        Target::Node { id } => forward::is_upload(call) && state.sender(id).is_none(),
+        Target::Messages { .. }
+        | Target::Templates { .. }
+        | Target::PhoneNumbers { .. }
+        | Target::SubscribedApps { .. }
+        | Target::Subscriptions { .. }
+        | Target::AccessToken
+        | Target::Nothing => false,
+    }
 }
 
 /// Why a call is not let in, in the provider's words.
@@ -71,7 +91,11 @@ pub(crate) fn unauthorized(error: AuthError) -> GraphError {
     }
 }
 
-async fn serve(state: &AppState, call: &Call, body: Body) -> Result<Response, GraphError> {
+async fn serve(
+    state: &AppState,
+    call: &Call,
+    (body, started): (Body, Instant),
+) -> Result<Response, GraphError> {
     match &call.target {
         Target::Nothing => return Err(GraphError::unknown_path()),
         Target::AccessToken => {
@@ -90,7 +114,7 @@ async fn serve(state: &AppState, call: &Call, body: Body) -> Result<Response, Gr
     if caller.only_registers() && !call.registers() {
         return Err(GraphError::permission());
     }
-    dispatch(state, &caller, call, body).await
+    dispatch(state, &caller, call, (body, started)).await
 }
 
 /// Who calls. A form may hold the token: then the body is read for it.
@@ -119,7 +143,7 @@ async fn dispatch(
     state: &AppState,
     caller: &Caller,
     call: &Call,
-    body: Body,
+    (body, started): (Body, Instant),
 ) -> Result<Response, GraphError> {
     let is = |method: Method| call.method == method;
     match &call.target {
@@ -131,6 +155,7 @@ async fn dispatch(
                 caller,
                 sender,
                 marketing: *marketing,
+                started,
             };
             messages::post(&sending, call, body).await
         }
@@ -141,6 +166,7 @@ async fn dispatch(
                 caller,
                 sender,
                 marketing: false,
+                started,
             };
             media::post(&sending, call, body).await
         }

@@ -1,7 +1,7 @@
 //! Messages: accepted once, sent by the plan, told with all that happened.
 
 use super::*;
-use crate::stack::until_true;
+use crate::stack::{Options, SECOND_PHONE_ID, WABA_ID, until_true};
 use serde_json::json;
 
 fn text(words: &str) -> Value {
@@ -280,8 +280,12 @@ async fn a_preview_shows_each_channel_and_sends_nothing() {
 
 #[tokio::test]
 async fn only_who_holds_a_token_gets_in_and_sees_only_its_own() {
-    let stack = Stack::start().await;
-    let id = send(&stack, &text("mine")).await;
+    let mut options = Options::default().with_second_sender(WABA_ID);
+    options.sections += "[[app]]\nid = \"another\"\n";
+    let stack = Stack::start_with(options).await;
+    let mut mine = text("mine");
+    mine["from"] = stack.phone_id.into();
+    let id = send(&stack, &mine).await;
     let url = format!("{}/api/v1/messages/{id}", stack.url);
     let bare = stack.http.get(&url).send().await.unwrap();
     assert_eq!(bare.headers()["www-authenticate"], "Bearer");
@@ -299,13 +303,9 @@ async fn only_who_holds_a_token_gets_in_and_sees_only_its_own() {
             .0,
         404
     );
-    let elsewhere = stack.new_token("narrow", &["999"]);
+    let elsewhere = stack.new_token("narrow", &[SECOND_PHONE_ID]);
     let url = format!("{}/api/v1/messages", stack.url);
-    let refused = stack
-        .http
-        .post(url)
-        .bearer_auth(elsewhere)
-        .json(&text("no"));
+    let refused = stack.http.post(url).bearer_auth(elsewhere).json(&mine);
     assert_eq!(answer(refused).await.0, 403);
 }
 

@@ -5,6 +5,7 @@ mod contacts;
 mod events;
 mod messages;
 mod ops;
+mod scope;
 
 use crate::stack::{Stack, until};
 use reqwest::{Method, RequestBuilder, Response};

@@ -2,7 +2,7 @@
 //! knows. The answer names the reason in the provider's codes.
 
 use super::{check_error, nothing_happened, read};
-use crate::stack::Stack;
+use crate::stack::{Options, SECOND_PHONE_ID, Stack, WABA_ID};
 use serde_json::{Value, json};
 
 const UNKNOWN_PHONE: &str = "999000111222333";
@@ -58,8 +58,8 @@ async fn a_sender_that_nobody_knows_is_an_unknown_object() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_another_sender_has_no_permission() {
-    let stack = Stack::start().await;
-    let token = stack.new_token("another", &[UNKNOWN_PHONE]);
+    let stack = Stack::start_with(Options::default().with_second_sender(WABA_ID)).await;
+    let token = stack.new_token("another", &[SECOND_PHONE_ID]);
     let (status, reply) = send(&stack, stack.phone_id, Some(&token)).await;
     assert_eq!(status, 403, "{reply}");
     check_error(

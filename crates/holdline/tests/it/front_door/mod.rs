@@ -6,6 +6,7 @@ mod refusals;
 mod registration;
 mod replies;
 mod requests;
+mod time;
 mod tls;
 mod uploads;
 mod webhooks;

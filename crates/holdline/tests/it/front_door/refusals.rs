@@ -1,6 +1,7 @@
 //! What must not get through, and how the caller is told.
 
 use super::*;
+use crate::stack::SECOND_PHONE_ID;
 use reqwest::header::CONTENT_TYPE;
 
 #[tokio::test]
@@ -110,8 +111,8 @@ async fn templates_are_listed_in_pages_that_follow_our_address() {
 
 #[tokio::test]
 async fn a_token_works_for_its_senders_alone() {
-    let stack = start().await;
-    let token = stack.new_token("elsewhere", &["99999"]);
+    let stack = Stack::start_with(options().with_second_sender("1")).await;
+    let token = stack.new_token("elsewhere", &[SECOND_PHONE_ID]);
     for path in [
         messages(&stack),
         format!("/v23.0/{}/message_templates", stack.waba_id),

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, header};
 use futures_util::future::join_all;
 use holdline_core::ContactId;
 use holdline_engine::ports::Op;
-use holdline_engine::ports::ops::Conflict;
+use holdline_engine::ports::ops::{Conflict, ContactSave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use tokio::sync::{Semaphore, mpsc};
@@ -49,7 +49,8 @@ pub(crate) struct ImportReport {
 /// The first line names the columns: name, external_id, whatsapp, sms, email, wa_user, consent,
 /// verified, and `<channel>_consent`. Separators are comma, semicolon or tab. A person who is known
 /// by an address or the external id is updated: filled cells add to what is known, empty cells say
-/// nothing. Bad lines are reported, all others are imported; sending the same file again is safe.
+/// nothing. A list never undoes a withdrawn consent. Bad lines are reported, all others are
+/// imported; sending the same file again is safe.
 #[utoipa::path(
     post, path = "/contacts/import", tag = "Contacts",
     request_body(content = String, content_type = "text/csv"),
@@ -233,9 +234,13 @@ async fn store_row(state: &AppState, keys: &Keys, row: &Row) -> Result<Done, Ref
     }
     contact.updated_at = now;
     let id = contact.id;
+    let save = ContactSave {
+        contact,
+        lifts: Vec::new(),
+    };
     let saved = state
         .engine
-        .commit(vec![Op::ContactSave(Box::new(contact))])
+        .commit(vec![Op::ContactSave(Box::new(save))])
         .await;
     match saved.map_err(Refused::Store)? {
         Ok(()) if known.is_some() => Ok(Done::Changed),

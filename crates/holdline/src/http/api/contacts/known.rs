@@ -4,6 +4,7 @@
 use super::columns::{LineFault, Row, RowAddress};
 use crate::http::api::input::sha256;
 use crate::http::state::AppState;
+use holdline_core::contact::Consent;
 use holdline_core::{ContactId, Timestamp};
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
@@ -145,7 +146,9 @@ fn add(addresses: &mut Vec<AddressRecord>, row: &RowAddress, now: Timestamp) {
         addresses.len() - 1
     });
     let address = &mut addresses[ix];
-    address.consent = row.consent.unwrap_or(address.consent);
+    if address.consent != Consent::Withdrawn {
+        address.consent = row.consent.unwrap_or(address.consent);
+    }
     address.verified_at = match row.verified {
         Some(true) => address.verified_at.or(Some(now)),
         Some(false) => None,

@@ -1,6 +1,6 @@
 //! One contact: make, show, replace, change. Contacts are shared by all apps of the installation.
 
-use super::save::{addresses, save};
+use super::save::{addresses, fits, lifts, save};
 use super::{ContactChange, ContactView, ContactWrite};
 use crate::http::api::input::{Caller, parse, read_body};
 use crate::http::api::problem::{Answer, Errors, Problem, ProblemBody};
@@ -41,7 +41,9 @@ pub(crate) async fn create(
         updated_at: now,
         addresses: addresses(&written.addresses, &[], country, now)?,
     };
-    let view = save(&state, contact).await?;
+    fits(&contact.addresses, &[])?;
+    let lifts = lifts(&written.addresses, &contact.addresses);
+    let view = save(&state, contact, lifts).await?;
     let location = [(header::LOCATION, format!("/api/v1/contacts/{}", view.id))];
     Ok((StatusCode::CREATED, location, Json(view)).into_response())
 }
@@ -68,7 +70,8 @@ pub(crate) async fn get(
 /// Replace a contact.
 ///
 /// Name, external id and addresses become what is given here. An address that stays keeps what is
-/// known of it.
+/// known of it. One whose consent is withdrawn stays, left out or not, until `consent: given` is
+/// said for it.
 #[utoipa::path(
     put, path = "/contacts/{id}", tag = "Contacts", request_body = ContactWrite,
     params(("id" = String, Path, description = "Id of the contact")),
@@ -100,7 +103,8 @@ pub(crate) async fn replace(
 
 /// Change a contact.
 ///
-/// What is left out stays as it is; `null` empties a field; `addresses` stands for all of them.
+/// What is left out stays as it is; `null` empties a field; `addresses` stands for all of them but
+/// those whose consent is withdrawn, which stay until `consent: given` is said for them.
 #[utoipa::path(
     patch, path = "/contacts/{id}", tag = "Contacts", request_body = ContactChange,
     params(("id" = String, Path, description = "Id of the contact")),
@@ -137,6 +141,7 @@ async fn apply(
     change: ContactChange,
 ) -> Answer<Json<ContactView>> {
     let now = state.engine.now();
+    let mut given = Vec::new();
     if let Some(name) = change.name {
         contact.name = name.map(Into::into);
     }
@@ -145,8 +150,11 @@ async fn apply(
     }
     if let Some(written) = change.addresses {
         let country = state.config.sms.default_country.as_deref();
-        contact.addresses = addresses(&written, &contact.addresses, country, now)?;
+        let records = addresses(&written, &contact.addresses, country, now)?;
+        fits(&records, &contact.addresses)?;
+        given = lifts(&written, &records);
+        contact.addresses = records;
     }
     contact.updated_at = now;
-    save(state, contact).await.map(Json)
+    save(state, contact, given).await.map(Json)
 }

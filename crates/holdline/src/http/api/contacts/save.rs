@@ -2,25 +2,66 @@
 //! taught about an address that stays.
 
 use super::address::{channel, normal};
-use super::{AddressWrite, ContactView};
+use super::{ADDRESSES_MAX, AddressWrite, ConsentName, ContactView};
 use crate::http::api::problem::{Answer, FieldFault, Kind, Problem};
 use crate::http::state::AppState;
-use holdline_core::Timestamp;
+use holdline_core::contact::Consent;
+use holdline_core::{ChannelKind, Redacted, Timestamp};
 use holdline_engine::ports::Op;
-use holdline_engine::ports::ops::Conflict;
+use holdline_engine::ports::ops::{Conflict, ContactSave};
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
 
-/// Stores the contact and gives it back as the API shows it.
-pub(super) async fn save(state: &AppState, contact: ContactRecord) -> Answer<ContactView> {
-    let view = ContactView::of(&contact);
-    match state
+/// Addresses whose consent is given again.
+pub(super) type Lifts = Vec<(ChannelKind, Redacted<String>)>;
+
+/// Stores the contact and gives it back as it is then: withdrawn addresses stay.
+pub(super) async fn save(
+    state: &AppState,
+    contact: ContactRecord,
+    lifts: Lifts,
+) -> Answer<ContactView> {
+    let save = ContactSave {
+        contact: contact.clone(),
+        lifts,
+    };
+    if let Err(conflict) = state
         .engine
-        .commit(vec![Op::ContactSave(Box::new(contact.clone()))])
+        .commit(vec![Op::ContactSave(Box::new(save))])
         .await?
     {
-        Ok(()) => Ok(view),
-        Err(conflict) => Err(taken(&contact, &conflict)),
+        return Err(taken(&contact, &conflict));
     }
+    let stored = state.engine.store().contact(contact.id).await?;
+    Ok(ContactView::of(&stored.unwrap_or(contact)))
+}
+
+/// The addresses for which this very request says that consent is given; `records` are what
+/// [`addresses`] made of `written`.
+pub(super) fn lifts(written: &[AddressWrite], records: &[AddressRecord]) -> Lifts {
+    let given = |(write, _): &(&AddressWrite, _)| write.consent == Some(ConsentName::Given);
+    let pairs = written.iter().zip(records).filter(given);
+    pairs
+        .map(|(_, record)| (record.channel, record.value.clone()))
+        .collect()
+}
+
+/// The addresses that a contact has after this must not be too many: withdrawn ones count, named
+/// or not.
+pub(super) fn fits(records: &[AddressRecord], known: &[AddressRecord]) -> Answer<()> {
+    let stays = |it: &&AddressRecord| {
+        it.consent == Consent::Withdrawn && !records.iter().any(|record| is_same(record, it))
+    };
+    let total = records.len() + known.iter().filter(stays).count();
+    if total <= ADDRESSES_MAX {
+        return Ok(());
+    }
+    let message = format!("makes {total} addresses with the withdrawn ones, which stay");
+    let fix = format!("give fewer: a contact has {ADDRESSES_MAX} at most");
+    Err(Problem::invalid(vec![FieldFault::new(
+        "/addresses",
+        message,
+        fix,
+    )]))
 }
 
 /// The addresses as stored; `known` are those the contact has had.

@@ -187,6 +187,47 @@ fn a_change_tells_null_from_what_is_left_out() {
 }
 
 #[test]
+fn a_list_does_not_undo_a_withdrawal() {
+    let row = |consent| Row {
+        line: 2,
+        name: None,
+        external_id: None,
+        addresses: vec![super::columns::RowAddress {
+            channel: ChannelKind::SMS,
+            value: "+16505551234".to_owned(),
+            consent: Some(consent),
+            verified: None,
+        }],
+    };
+    let stopped = merged(&row(Consent::Withdrawn), None, 1, Timestamp(1));
+    assert_eq!(stopped.addresses[0].consent, Consent::Withdrawn);
+    let again = merged(&row(Consent::Given), Some(stopped.clone()), 2, Timestamp(2));
+    assert!(super::known::is_unchanged(&stopped, &again));
+}
+
+#[test]
+fn only_consent_given_here_lifts_a_withdrawal_and_withdrawn_addresses_count() {
+    let written = write(
+        r#"{"addresses": [{"channel": "sms", "value": "+16505551234"},
+            {"channel": "sms", "value": "+16505551235", "consent": "given"},
+            {"channel": "sms", "value": "+16505551236", "consent": "unknown"}]}"#,
+    );
+    let records = addresses(&written, &[], None, Timestamp(5)).unwrap();
+    let lifted = super::save::lifts(&written, &records);
+    let values: Vec<_> = lifted.iter().map(|(_, it)| it.expose().as_str()).collect();
+    assert_eq!(values, ["+16505551235"]);
+    let known: Vec<_> = (0..18)
+        .map(|n| AddressRecord {
+            value: format!("+1650555{n:04}").into(),
+            consent: Consent::Withdrawn,
+            ..records[0].clone()
+        })
+        .collect();
+    assert!(super::save::fits(&records[..2], &known).is_ok());
+    assert!(super::save::fits(&records, &known).is_err());
+}
+
+#[test]
 fn a_line_adds_to_a_person_and_takes_nothing_away() {
     let row = |name: Option<&str>, value: &str| Row {
         line: 2,

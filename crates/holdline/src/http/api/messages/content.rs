@@ -2,14 +2,14 @@
 //! the same rules as the front door, with the faults placed where the caller wrote them.
 
 use super::recipient::Target;
+use super::references::{self, From};
 use crate::http::api::input::sha256;
 use crate::http::api::problem::{Answer, FieldFault, Problem};
 use crate::http::state::AppState;
+use crate::library::find;
 use holdline_channels::phone::mint_user_id;
-use holdline_channels::whatsapp::TemplateBody;
-use holdline_channels::whatsapp::wire::{GraphError, Request, ids, parse_request};
+use holdline_channels::whatsapp::wire::{GraphError, Request, parse_request};
 use holdline_core::message::content::{Content, Template};
-use holdline_engine::ports::Library as _;
 use holdline_engine::ports::records::TemplateRecord;
 use serde_json::{Map, Value};
 
@@ -28,6 +28,10 @@ const OUTER: [(&str, &str); 5] = [
     ),
 ];
 
+/// How to mend a template that is not approved.
+pub(super) const USABLE: &str =
+    "mend it in WhatsApp Manager, or use one that is APPROVED: see GET /api/v1/templates";
+
 /// What the caller wants said.
 pub(super) struct Wanted<'a> {
     pub(super) text: Option<&'a str>,
@@ -44,7 +48,7 @@ pub(super) struct Composed {
 
 pub(super) async fn compose(
     state: &AppState,
-    sender: &str,
+    from: From<'_>,
     wanted: &Wanted<'_>,
     target: Option<&Target>,
 ) -> Answer<Composed> {
@@ -52,9 +56,9 @@ pub(super) async fn compose(
     let fields = fields(wanted)?;
     let body = envelope(fields, target);
     let content = read(&body).map_err(|error| placed(&error, short))?;
-    known_ids(&body)?;
+    references::check(state, from, &body, &content).await?;
     let template = match &content {
-        Content::Template(filled) => template_of(state, sender, filled).await?,
+        Content::Template(filled) => template_of(state, &from.sender.waba_id, filled).await?,
         Content::Text(_)
         | Content::Media(_)
         | Content::Location(_)
@@ -151,65 +155,42 @@ fn read(body: &Value) -> Result<Content, GraphError> {
     }
 }
 
-/// Messages that are answered or reacted to must be ours.
-fn known_ids(body: &Value) -> Answer<()> {
-    let faults: Vec<FieldFault> = ["/context/message_id", "/reaction/message_id"]
-        .into_iter()
-        .filter(|at| {
-            let id = body.pointer(at).and_then(Value::as_str);
-            id.is_some_and(|id| ids::parse_wamid(id).is_none())
-        })
-        .map(|at| {
-            let fix = "use the `wamid` of a message that Holdline told you of";
-            FieldFault::new(format!("/message{at}"), "is not an id of ours", fix)
-        })
-        .collect();
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::invalid(faults))
-    }
-}
-
 /// The synced template. One that is missing is refused only where the list was synced at all.
 async fn template_of(
     state: &AppState,
-    sender: &str,
+    waba: &str,
     filled: &Template,
 ) -> Answer<Option<TemplateRecord>> {
-    let found = state
-        .library
-        .template(sender, &filled.name, &filled.language)
-        .await?;
-    match &found {
-        Some(record) => {
-            let item: Option<Value> = serde_json::from_str(&record.json).ok();
-            if let Some(body) = item.as_ref().and_then(TemplateBody::from_item) {
-                body.check(filled).map_err(|error| placed(&error, false))?;
-            }
-        }
-        None if has_templates(state, sender).await? => {
-            return Err(Problem::invalid(vec![FieldFault::new(
-                "/message/template/name",
-                "no template of the sender has this name and language",
-                "see GET /api/v1/templates for those there are",
-            )]));
-        }
-        None => {}
+    let page = state.library.templates.page(waba).await?;
+    let refused = |what: &str, fix| {
+        let fault = FieldFault::new("/message/template/name", what, fix);
+        Err(Problem::invalid(vec![fault]))
+    };
+    let Some(known) = find(&page, &filled.name, &filled.language) else {
+        let what = "no template of the sender has this name and language";
+        let fix = "see GET /api/v1/templates for those there are";
+        return match page.is_empty() {
+            true => Ok(None),
+            false => refused(what, fix),
+        };
+    };
+    if let Some(what) = unusable(&known.record.status) {
+        return refused(&what, USABLE);
     }
-    Ok(found)
+    if let Some(body) = &known.body {
+        body.check(filled).map_err(|error| placed(&error, false))?;
+    }
+    Ok(Some(known.record.clone()))
 }
 
-pub(super) async fn has_templates(state: &AppState, sender: &str) -> Answer<bool> {
-    let Some(sender) = state.sender(sender) else {
-        return Ok(false);
-    };
-    Ok(!state
-        .engine
-        .store()
-        .templates(&sender.waba_id)
-        .await?
-        .is_empty())
+/// What is the matter with a template of this status: the provider takes approved ones alone.
+pub(super) fn unusable(status: &str) -> Option<String> {
+    let name = status.to_ascii_lowercase();
+    match name.as_str() {
+        "approved" => None,
+        "" => Some("is not approved".to_owned()),
+        _ => Some(format!("is {}, not approved", name.replace('_', " "))),
+    }
 }
 
 /// `contacts[0].name` as `contacts/0/name`.

@@ -6,6 +6,7 @@ pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod read;
 pub(crate) mod recipient;
+pub(crate) mod references;
 pub(crate) mod send;
 #[cfg(test)]
 mod tests;

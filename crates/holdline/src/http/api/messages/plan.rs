@@ -2,7 +2,9 @@
 //! reached by and which templates there are, before anything is accepted.
 
 use super::Hop;
+use super::content::{USABLE, unusable};
 use super::recipient::Target;
+use crate::config::WhatsappSender;
 use crate::http::api::check::propose;
 use crate::http::api::problem::{Answer, FieldFault, Problem};
 use crate::http::api::values::Span;
@@ -19,7 +21,7 @@ const WAIT_MS_MAX: u64 = 30 * 86_400_000;
 /// The hops as the engine takes them.
 pub(super) async fn hops(
     state: &AppState,
-    sender: &str,
+    sender: &WhatsappSender,
     plan: &[Hop],
     target: &Target,
 ) -> Answer<Vec<HopRequest>> {
@@ -56,12 +58,15 @@ pub(super) async fn hops(
 }
 
 /// The sender's synced templates, where a hop names one.
-async fn templates(state: &AppState, sender: &str, plan: &[Hop]) -> Answer<Vec<TemplateRecord>> {
-    match state.sender(sender) {
-        Some(sender) if plan.iter().any(|hop| hop.template.is_some()) => {
-            Ok(state.engine.store().templates(&sender.waba_id).await?)
-        }
-        Some(_) | None => Ok(Vec::new()),
+async fn templates(
+    state: &AppState,
+    sender: &WhatsappSender,
+    plan: &[Hop],
+) -> Answer<Vec<TemplateRecord>> {
+    if plan.iter().any(|hop| hop.template.is_some()) {
+        Ok(state.engine.store().templates(&sender.waba_id).await?)
+    } else {
+        Ok(Vec::new())
     }
 }
 
@@ -113,9 +118,16 @@ impl HopReader<'_> {
         let is_it = |template: &TemplateRecord| {
             template.name == name && language.is_none_or(|language| template.language == language)
         };
-        if !known.is_empty() && !known.iter().any(is_it) {
+        let fits: Vec<Option<String>> = known
+            .iter()
+            .filter(|template| is_it(template))
+            .map(|template| unusable(&template.status))
+            .collect();
+        if fits.is_empty() && !known.is_empty() {
             let fix = propose(name, known.iter().map(|template| template.name.as_str()));
             self.fault("template", "is no template of the sender", fix);
+        } else if let Some(Some(what)) = fits.iter().min() {
+            self.fault("template", what, USABLE);
         }
     }
 

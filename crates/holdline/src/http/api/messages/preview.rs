@@ -2,6 +2,7 @@
 //! would cost. Stores and sends nothing.
 
 use super::content::{Composed, Wanted, compose};
+use super::references::From;
 use super::send::sender;
 use crate::http::api::input::{Caller, parse, read_body};
 use crate::http::api::problem::{Answer, Errors, ProblemBody};
@@ -99,11 +100,15 @@ pub(crate) async fn preview(
 ) -> Answer<Json<Preview>> {
     let request: PreviewRequest = parse(&read_body(&state, body).await?)?;
     let sender = sender(&state, &caller, request.from.as_deref())?;
+    let from = From {
+        caller: &caller,
+        sender,
+    };
     let wanted = Wanted {
         text: request.text.as_deref(),
         message: request.message.as_ref(),
     };
-    let composed = compose(&state, &sender, &wanted, None).await?;
+    let composed = compose(&state, from, &wanted, None).await?;
     let kinds = state
         .config
         .failover

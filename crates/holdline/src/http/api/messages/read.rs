@@ -1,4 +1,5 @@
-//! `GET /messages` and `GET /messages/{id}`: an app sees the messages that it sent, no others.
+//! `GET /messages` and `GET /messages/{id}`: an app sees the messages that it sent, no others; a
+//! token that is limited to some senders sees those of these senders alone.
 
 use super::view::{self, MessageSummary, MessageView, StateName, message_id};
 use crate::http::api::input::{Caller, Params};
@@ -48,7 +49,7 @@ pub(crate) async fn list(
 ) -> Answer<Json<MessagePage>> {
     let params = Params::read(query.as_deref(), &PARAMS)?;
     let limit = params.limit()?;
-    let filter = filter(&params, caller.app)?;
+    let filter = filter(&params, &state, caller)?;
     let mut found = state
         .engine
         .store()
@@ -95,23 +96,29 @@ pub(super) async fn whole(
     Ok(view::whole(&stored, timeline))
 }
 
-/// The message, when the caller's app sent it.
+/// The message, when the caller's app sent it by a sender that the caller may use.
 pub(super) async fn own_message(
     state: &AppState,
     caller: &auth::Caller,
     id: MessageId,
 ) -> Answer<StoredMessage> {
     let found = state.engine.store().message(id).await?;
-    let own = found.filter(|stored| stored.message.app == caller.app);
+    let senders = caller.sees(&state.config);
+    let own = found.filter(|stored| {
+        let message = &stored.message;
+        let seen = |senders: &Vec<String>| senders.contains(&message.sender);
+        message.app == caller.app && senders.as_ref().is_none_or(seen)
+    });
     own.ok_or_else(|| Problem::not_found("message"))
 }
 
-fn filter(params: &Params, app: String) -> Answer<MessageFilter> {
+fn filter(params: &Params, app_state: &AppState, caller: auth::Caller) -> Answer<MessageFilter> {
     let state = |text: &str| StateName::NAMES.contains(&text).then(|| text.to_owned());
     let states = format!("give one of: {}", StateName::NAMES.join(", "));
     let before = |text: &str| message_id(text).ok();
     Ok(MessageFilter {
-        app: Some(app),
+        senders: caller.sees(&app_state.config),
+        app: Some(caller.app),
         contact: params.get_as("contact", "give the id of a contact", ContactId::parse)?,
         state: params.get_as("state", &states, state)?,
         before: params.get_as("before", "give the id of a message", before)?,

@@ -3,8 +3,10 @@
 
 use super::content::{Wanted, compose};
 use super::recipient::resolve;
+use super::references::From;
 use super::view::{MessageView, SentMessage, message_id};
 use super::{SendMessage, plan, read};
+use crate::config::WhatsappSender;
 use crate::http::api::input::{Caller, idempotency_key, parse, read_body, sha256};
 use crate::http::api::problem::{Answer, Errors, FieldFault, Kind, Problem, ProblemBody};
 use crate::http::api::values::{parse_rfc3339, rfc3339};
@@ -58,11 +60,15 @@ pub(crate) async fn send(
     let bytes = read_body(&state, body).await?;
     let request: SendMessage = parse(&bytes)?;
     let sender = sender(&state, &caller, request.from.as_deref())?;
+    let from = From {
+        caller: &caller,
+        sender,
+    };
     let idempotency = key.map(|key| IdempotencyKey {
         key,
         body_hash: sha256(&[PATH.as_bytes(), b"\n", &bytes]),
     });
-    let message = new_message(&state, caller.app, sender, request, idempotency).await?;
+    let message = new_message(&state, from, request, idempotency).await?;
     let accepted = state.engine.accept(message).await?;
     if !accepted.repeat {
         state
@@ -121,11 +127,11 @@ async fn ended(
 }
 
 /// The sender that was named, or the only one that the caller may use.
-pub(super) fn sender(
-    state: &AppState,
+pub(super) fn sender<'a>(
+    state: &'a AppState,
     caller: &crate::http::auth::Caller,
     named: Option<&str>,
-) -> Answer<String> {
+) -> Answer<&'a WhatsappSender> {
     let config = &state.config;
     let mut usable = config
         .whatsapp_senders
@@ -133,7 +139,7 @@ pub(super) fn sender(
         .filter(|sender| caller.may_use(config, sender));
     if let Some(named) = named {
         return match usable.find(|sender| sender.phone_number_id == named) {
-            Some(sender) => Ok(sender.phone_number_id.clone()),
+            Some(sender) => Ok(sender),
             None if state.sender(named).is_some() => Err(Problem::new(
                 Kind::Forbidden,
                 "the token does not reach this sender",
@@ -146,7 +152,7 @@ pub(super) fn sender(
         };
     }
     match (usable.next(), usable.next()) {
-        (Some(only), None) => Ok(only.phone_number_id.clone()),
+        (Some(only), None) => Ok(only),
         (Some(_), Some(_)) => Err(of_field(
             "/from",
             "is required: the token reaches several senders",
@@ -158,8 +164,7 @@ pub(super) fn sender(
 
 async fn new_message(
     state: &AppState,
-    app: String,
-    sender: String,
+    from: From<'_>,
     request: SendMessage,
     idempotency: Option<IdempotencyKey>,
 ) -> Answer<NewMessage> {
@@ -169,9 +174,9 @@ async fn new_message(
         text: request.text.as_deref(),
         message: request.message.as_ref(),
     };
-    let composed = compose(state, &sender, &wanted, Some(&target)).await?;
+    let composed = compose(state, from, &wanted, Some(&target)).await?;
     let hops = match &request.plan {
-        Some(given) => Some(plan::hops(state, &sender, given, &target).await?),
+        Some(given) => Some(plan::hops(state, from.sender, given, &target).await?),
         None => None,
     };
     let category = composed
@@ -180,8 +185,8 @@ async fn new_message(
         .map(|template| template.category.as_str());
     let usual = usual_priority(category, false);
     Ok(NewMessage {
-        app,
-        sender,
+        app: from.caller.app.clone(),
+        sender: from.sender.phone_number_id.clone(),
         to: target.recipient,
         to_input: target.input,
         kind: composed.content.kind_name().to_owned(),

@@ -82,12 +82,12 @@ pub(super) async fn delete(state: &AppState, media: &MediaRecord) -> Result<Resp
     Ok(reply::success())
 }
 
-/// The record of a file that we have.
+/// The record of a file that we have. One that takes longer to fetch is there for a later call.
 pub(crate) async fn local(state: &AppState, media: MediaRecord) -> Result<MediaRecord, GraphError> {
     let fetching = state.library.local(media);
     match tokio::time::timeout(FETCH_TIME_MAX, fetching).await {
         Ok(local) => local.map_err(|error| file_error(&error)),
-        Err(_) => Err(reply::provider_down()),
+        Err(_) => Err(later()),
     }
 }
 
@@ -95,9 +95,14 @@ fn file_error(error: &FileError) -> GraphError {
     tracing::info!(%error, "a file is not to be had");
     match error {
         FileError::Provider(_) => reply::provider_down(),
+        FileError::Busy => later(),
         FileError::Store(error) => store_down(error),
         FileError::Blob(error) => blob_error(error),
     }
+}
+
+fn later() -> GraphError {
+    reply::provider_down().with_details("The file is being fetched: ask for it again in a moment")
 }
 
 pub(super) fn blob_error(error: &BlobError) -> GraphError {

@@ -9,7 +9,8 @@ use holdline_channels::whatsapp::wire::GraphError;
 use holdline_channels::whatsapp::wire::ids::digits_from;
 use url::Url;
 
-const ANSWER_TIME_MS: u32 = 5_000;
+/// Less than the whole call may take, so that the app is told why.
+const ANSWER_TIME_MS: u32 = 3_000;
 const ANSWER_BYTES_MAX: usize = 4_096;
 const CHALLENGE_DIGITS: usize = 10;
 const URL_CHARS_MAX: usize = 2_000;
