@@ -16,22 +16,31 @@ use holdline_core::{MessageId, Timestamp};
 const RECOVER_GROUPS_MAX: usize = 1_000;
 
 impl Driver {
-    /// Takes up every open delivery. One that was in flight when the process died is in doubt.
+    /// Takes up every open delivery. One that was in flight when the process died is in doubt;
+    /// waits for receipts begin again.
     pub(super) async fn load(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut after = None;
-        let mut crashed = Vec::new();
+        let (mut under_way, mut crashed) = (Vec::new(), 0_usize);
         loop {
             let page = self.shared.store.open_deliveries(after, PAGE_MAX).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.message.id);
             for stored in page {
-                if matches!(stored.delivery.state, State::InFlight { .. }) {
-                    crashed.push(stored.message.id);
+                if !matches!(stored.delivery.state, State::Waiting { .. }) {
+                    under_way.push(stored.message.id);
                 }
+                let in_flight = matches!(stored.delivery.state, State::InFlight { .. });
+                crashed += usize::from(in_flight);
                 self.take_up(stored, now);
             }
         }
-        self.recover(&crashed, now).await
+        if crashed > 0 {
+            tracing::warn!(
+                attempts = crashed,
+                "attempts were in flight: outcome unknown"
+            );
+        }
+        self.recover(&under_way, now).await
     }
 
     /// Takes up an ended delivery for one late event; false when there is none.
@@ -63,21 +72,17 @@ impl Driver {
         }
     }
 
-    async fn recover(&mut self, crashed: &[MessageId], now: Timestamp) -> Result<(), StoreError> {
-        for page in crashed.chunks(RECOVER_GROUPS_MAX) {
+    async fn recover(&mut self, under_way: &[MessageId], now: Timestamp) -> Result<(), StoreError> {
+        for page in under_way.chunks(RECOVER_GROUPS_MAX) {
             let mut turn = Turn::new(now);
             for id in page {
                 self.step(*id, &mut turn, Extra::default(), |machine, c| {
                     machine.handle_recovered(c)
                 });
             }
-            self.shared.store.commit(turn.groups.into()).await?;
-        }
-        if !crashed.is_empty() {
-            tracing::warn!(
-                attempts = crashed.len(),
-                "attempts were in flight: outcome unknown"
-            );
+            if !turn.groups.is_empty() {
+                self.shared.store.commit(turn.groups.into()).await?;
+            }
         }
         Ok(())
     }

@@ -231,11 +231,24 @@ impl Delivery {
         self.finish(step, context.policy)
     }
 
-    /// The process died while an attempt was in flight: its outcome is unknown (invariant 3).
+    /// The process was away. An attempt that was in flight has an unknown outcome (invariant 3);
+    /// waits for receipts begin again, since nobody listened meanwhile: silence says nothing.
     pub fn handle_recovered(&mut self, context: Context<'_>) -> Step {
         let mut step = Step::default();
-        if matches!(self.state, State::InFlight { .. }) {
-            self.doubt("crash", context, &mut step);
+        match self.state {
+            State::InFlight { .. } => self.doubt("crash", context, &mut step),
+            State::InDoubt { since, .. } => {
+                let until = self.doubt_until(context);
+                self.state = State::InDoubt { since, until };
+            }
+            State::Placed { .. } => {
+                let until = self.receipt_until(context.now, context);
+                self.state = State::Placed {
+                    since: context.now,
+                    until,
+                };
+            }
+            State::Waiting { .. } | State::Ended { .. } => {}
         }
         self.finish(step, context.policy)
     }

@@ -50,13 +50,7 @@ impl Delivery {
             self.place(context, step);
             return;
         }
-        let until = match self.terms.duplicate_rule {
-            DuplicateRule::Tolerate | DuplicateRule::Reconcile => context
-                .now
-                .plus_ms(context.policy.ambiguity_ms(self.priority()))
-                .min(self.terms.expires_at),
-            DuplicateRule::Never => self.terms.expires_at,
-        };
+        let until = self.doubt_until(context);
         self.state = State::InDoubt {
             since: context.now,
             until,
@@ -70,6 +64,17 @@ impl Delivery {
                 until,
             },
         );
+    }
+
+    /// When the duplicate rule may speak, counted from now.
+    pub(super) fn doubt_until(&self, context: Context<'_>) -> Timestamp {
+        let window_ms = context.policy.ambiguity_ms(self.priority());
+        match self.terms.duplicate_rule {
+            DuplicateRule::Tolerate | DuplicateRule::Reconcile => {
+                context.now.plus_ms(window_ms).min(self.terms.expires_at)
+            }
+            DuplicateRule::Never => self.terms.expires_at,
+        }
     }
 
     /// The provider has it: wait for the wanted receipt.

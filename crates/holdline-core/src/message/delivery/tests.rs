@@ -549,3 +549,19 @@ fn a_hop_whose_time_is_over_is_passed() {
     story.due(5_000);
     assert_eq!(story.sent, [1]);
 }
+
+#[test]
+fn silence_while_the_process_was_away_is_no_missing_receipt() {
+    let mut story = Story::new(two_hops(Priority::Service));
+    story.due(0).outcome(5, 1, accepted());
+    story.at(2_000_000, |machine, context| {
+        machine.handle_recovered(context)
+    });
+    story
+        .due(2_000_001)
+        .reached(2_000_500, 1, Progress::Delivered);
+    assert_eq!(
+        (story.sent.as_slice(), story.machine.state.name()),
+        (&[0][..], "delivered")
+    );
+}

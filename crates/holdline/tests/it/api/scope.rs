@@ -1,5 +1,5 @@
-//! What a token of one sender reaches of the others: nothing. Apps and senders that nobody knows get
-//! no token, and what a message refers to must be the sender's own.
+//! What a token of one sender reaches of the others: nothing. Unknown apps and senders get no
+//! token, and what a message refers to must be the sender's own.
 
 use super::*;
 use crate::stack::{Options, PHONE_ID, SECOND_PHONE_ID, WABA_ID};

@@ -58,6 +58,13 @@ fn of_phone(words: &str) -> Wrong {
 }
 
 fn mail(value: &str) -> Result<String, Wrong> {
+    if !value.is_ascii() {
+        let fix = "use a mailbox name in ASCII, and the xn-- form of the domain";
+        return Err(wrong(
+            "has characters that not every mail server takes",
+            fix,
+        ));
+    }
     let parts = value.rsplit_once('@').filter(|(local, domain)| {
         let local_fits = (1..=64).contains(&local.len()) && local.chars().all(is_mail_char);
         local_fits && is_domain(domain) && value.len() <= MAIL_BYTES_MAX
@@ -151,6 +158,7 @@ mod tests {
             "a da@x.com",
             "<ada@x.com>",
             "a@-x",
+            "jos\u{e9}@example.com",
         ] {
             check(ChannelKind::EMAIL, value, None);
         }

@@ -29,14 +29,6 @@ pub(super) async fn resolve(state: &AppState, to: &To) -> Answer<Target> {
             value,
             field,
         } => {
-            if channel == ChannelKind::EMAIL && !value.is_ascii() {
-                let fix = "use a mailbox name in ASCII, and the xn-- form of the domain";
-                return Err(invalid(
-                    field,
-                    "has characters that not every mail server takes",
-                    fix,
-                ));
-            }
             let country = state.config.sms.default_country.as_deref();
             let value = address::normal(channel, value, country)
                 .map_err(|why| invalid(field, why.message, why.fix))?;

@@ -1,4 +1,4 @@
-//! What a message refers to must be there for this caller: earlier messages of the sender, and files
+//! What a message refers to must be there for this caller: earlier messages of the sender, files
 //! that the caller may read. By the rules of the front door, with each fault at its place in the
 //! request. Looks only; signs and fetches nothing.
 
