@@ -2,7 +2,7 @@
 //! `cargo run --release -p holdline-store --example commit_rate [DIRECTORY]`
 
 use bytes::Bytes;
-use holdline_core::message::{ClassSet, DuplicateRule, Priority, Progress, State, Success};
+use holdline_core::message::{ClassSet, DuplicateRule, Priority, Success};
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use holdline_engine::ports::ops::Accept;
 use holdline_engine::ports::records::{DeliveryState, MessageRecord, PlannedHop};
@@ -79,17 +79,7 @@ fn accept(n: u32) -> Op {
         expires_at: Timestamp::MAX,
         plan: vec![hop(ChannelKind::WHATSAPP), hop(ChannelKind::SMS)],
     };
-    let delivery = DeliveryState {
-        id,
-        state: State::Waiting { due: at },
-        hop: 0,
-        hop_since: at,
-        tries: 0,
-        attempts: Vec::new(),
-        spent: 0,
-        told: Progress::None,
-        told_failed: false,
-    };
+    let delivery = DeliveryState::new(id, at);
     Op::Accept(Box::new(Accept {
         message,
         delivery,

@@ -4,7 +4,7 @@ use super::classify::{RULES, classify, fault_of, lookup, receipt_of};
 use super::encode::callback;
 use super::{SmsChannel, SmsConfig, wire};
 use crate::test_peers::{
-    Answer, Call, HttpPeer, TestLibrary, closed_port, dispatch, media_record, raw, template_record,
+    Answer, Call, HttpPeer, TestLibrary, dispatch, media_record, raw, template_record,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -73,22 +73,11 @@ struct SmsRig {
 #[async_trait]
 impl Rig for SmsRig {
     async fn channel(&self, script: Script) -> Arc<dyn Channel> {
-        let answer = match script {
-            Script::Accept | Script::Refuse => taken(),
-            Script::Silent => Answer::Hang,
-            Script::Broken => Answer::html(502),
-            Script::WrongCredentials => Answer::json(
-                401,
-                "{\"code\":20003,\"message\":\"Authenticate\",\"status\":401}",
-            ),
-        };
-        let peer = HttpPeer::start(move |_| answer.clone()).await;
-        let url = match script {
-            Script::Refuse => format!("http://127.0.0.1:{}", closed_port()),
-            Script::Accept | Script::Silent | Script::Broken | Script::WrongCredentials => {
-                peer.url.clone()
-            }
-        };
+        let wrong = Answer::json(
+            401,
+            "{\"code\":20003,\"message\":\"Authenticate\",\"status\":401}",
+        );
+        let (peer, url) = HttpPeer::scripted(script, taken(), wrong).await;
         self.peers.lock().unwrap().push(peer);
         Arc::new(SmsChannel::new(config(&url)).unwrap())
     }

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 server that answers as a test says and keeps what it was asked.
 
+use holdline_engine::contract::channel as contract;
 use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -83,6 +84,27 @@ impl HttpPeer {
             }
         });
         Self { url, calls, task }
+    }
+
+    /// A provider that does what the channel contract asks for, and where to reach it.
+    pub(crate) async fn scripted(
+        script: contract::Script,
+        accepted: Answer,
+        wrong_credentials: Answer,
+    ) -> (Self, String) {
+        use contract::Script::{Accept, Broken, Refuse, Silent, WrongCredentials};
+        let answer = match script {
+            Accept | Refuse => accepted,
+            Silent => Answer::Hang,
+            Broken => Answer::html(502),
+            WrongCredentials => wrong_credentials,
+        };
+        let peer = Self::start(move |_| answer.clone()).await;
+        let url = match script {
+            Refuse => format!("http://127.0.0.1:{}", closed_port()),
+            Accept | Silent | Broken | WrongCredentials => peer.url.clone(),
+        };
+        (peer, url)
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {

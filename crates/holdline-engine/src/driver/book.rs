@@ -102,7 +102,7 @@ impl Book {
         self.entries.insert(id, entry);
     }
 
-    /// Takes up what a step has changed: timer, order, lane; forgets what has ended.
+    /// Takes up what a step has changed: timer, order, lane, end.
     pub(crate) fn settle(
         &mut self,
         id: MessageId,
@@ -234,7 +234,7 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if !matches!(entry.delivery.state, State::Waiting { .. }) || !entry.delivery.nudge(now) {
+        if !entry.delivery.nudge(now) {
             return;
         }
         leave_lane(entry, routes);

@@ -370,12 +370,12 @@ impl Driver {
             self.step(id, turn, Extra::default(), |machine, c| {
                 machine.handle_due(c)
             });
-        } else if self.book.waits_for_room(id, turn.now) {
-            self.book.nudge(id, turn.now, &mut self.routes);
-            self.settle(id, turn.now);
-        } else {
-            self.settle(id, turn.now);
+            return;
         }
+        if self.book.waits_for_room(id, turn.now) {
+            self.book.nudge(id, turn.now, &mut self.routes);
+        }
+        self.settle(id, turn.now);
     }
 
     fn is_open(&self, id: MessageId) -> bool {

@@ -10,7 +10,6 @@ use crate::ports::records::{AddressRecord, ContactRecord, DeliveryState, Message
 use crate::request::{Accepted, AnswerFacts, NewMessage, Recipient, Refusal};
 use crate::shared::Shared;
 use holdline_core::contact::Consent;
-use holdline_core::message::{Progress, State};
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use plan::PlanInput;
 use tokio::sync::oneshot;
@@ -109,26 +108,12 @@ fn build(
     Ok((
         Accept {
             message,
-            delivery: fresh(id, now),
+            delivery: DeliveryState::new(id, now),
             idempotency,
         },
         before,
         answer,
     ))
-}
-
-fn fresh(id: MessageId, now: Timestamp) -> DeliveryState {
-    DeliveryState {
-        id,
-        state: State::Waiting { due: now },
-        hop: 0,
-        hop_since: now,
-        tries: 0,
-        attempts: Vec::new(),
-        spent: 0,
-        told: Progress::None,
-        told_failed: false,
-    }
 }
 
 /// The person behind a recipient, and what is to be written when it is somebody new.

@@ -64,6 +64,24 @@ pub struct DeliveryState {
     pub told_failed: bool,
 }
 
+impl DeliveryState {
+    /// A delivery that nothing has happened to yet: due at once.
+    #[must_use]
+    pub fn new(id: MessageId, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            state: State::Waiting { due: created_at },
+            hop: 0,
+            hop_since: created_at,
+            tries: 0,
+            attempts: Vec::new(),
+            spent: 0,
+            told: Progress::None,
+            told_failed: false,
+        }
+    }
+}
+
 /// A message (perhaps without its body) with its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {

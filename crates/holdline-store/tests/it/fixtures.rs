@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdline_core::id::InboundId;
-use holdline_core::message::{DuplicateRule, Priority, Progress, State};
+use holdline_core::message::{DuplicateRule, Priority};
 use holdline_core::{ContactId, MessageId, Redacted, Timestamp};
 use holdline_engine::ports::ops::{Accept, Groups};
 use holdline_engine::ports::records::{DeliveryState, Event, EventKind, MessageRecord};
@@ -55,17 +55,7 @@ pub(crate) fn accept(n: u32, body_bytes: usize) -> Op {
         expires_at: Timestamp::MAX,
         plan: Vec::new(),
     };
-    let delivery = DeliveryState {
-        id,
-        state: State::Waiting { due: at },
-        hop: 0,
-        hop_since: at,
-        tries: 0,
-        attempts: Vec::new(),
-        spent: 0,
-        told: Progress::None,
-        told_failed: false,
-    };
+    let delivery = DeliveryState::new(id, at);
     Op::Accept(Box::new(Accept {
         message,
         delivery,

@@ -253,17 +253,14 @@ impl Delivery {
         self.finish(step, context.policy)
     }
 
-    /// A route's health changed, or a person asks: what waits for another reason than expiry is
-    /// looked at again now. True if there is anything to look at.
+    /// A route's health changed, or a person asks: what waits, for whatever reason, is looked at
+    /// again now. False when it does not wait.
     pub fn nudge(&mut self, now: Timestamp) -> bool {
-        match &mut self.state {
-            State::Waiting { due } => {
-                *due = now.min(*due);
-                true
-            }
-            State::Placed { .. } => true,
-            State::InFlight { .. } | State::InDoubt { .. } | State::Ended { .. } => false,
-        }
+        let State::Waiting { due } = &mut self.state else {
+            return false;
+        };
+        *due = now.min(*due);
+        true
     }
 
     fn end(&mut self, end: End, now: Timestamp, step: &mut Step) {

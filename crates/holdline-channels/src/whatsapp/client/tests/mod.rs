@@ -5,7 +5,7 @@ mod reading;
 mod sending;
 
 use super::{GraphClient, WhatsappChannel, WhatsappConfig, WhatsappSender};
-use crate::test_peers::{Answer, Call, HttpPeer, TestLibrary, closed_port, dispatch, raw};
+use crate::test_peers::{Answer, Call, HttpPeer, TestLibrary, dispatch, raw};
 use crate::whatsapp::signature;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -76,22 +76,11 @@ struct WhatsappRig {
 #[async_trait]
 impl Rig for WhatsappRig {
     async fn channel(&self, script: Script) -> Arc<dyn Channel> {
-        let answer = match script {
-            Script::Accept | Script::Refuse => taken(),
-            Script::Silent => Answer::Hang,
-            Script::Broken => Answer::html(502),
-            Script::WrongCredentials => Answer::json(
-                401,
-                r#"{"error":{"message":"expired","code":190,"error_subcode":463}}"#,
-            ),
-        };
-        let peer = HttpPeer::start(move |_| answer.clone()).await;
-        let url = match script {
-            Script::Refuse => format!("http://127.0.0.1:{}", closed_port()),
-            Script::Accept | Script::Silent | Script::Broken | Script::WrongCredentials => {
-                peer.url.clone()
-            }
-        };
+        let wrong = Answer::json(
+            401,
+            r#"{"error":{"message":"expired","code":190,"error_subcode":463}}"#,
+        );
+        let (peer, url) = HttpPeer::scripted(script, taken(), wrong).await;
         self.peers.lock().unwrap().push(peer);
         Arc::new(WhatsappChannel::new(config(&url)).unwrap())
     }
