@@ -128,11 +128,21 @@ impl RouteTable {
                 route.outage = Some(OutageRecord {
                     id,
                     route: route.name.clone(),
+                    scope: route.name.clone(),
+                    signal: String::new(),
                     onset: verdict.onset,
+                    suspect_at: None,
+                    degraded_at: None,
                     opened_at: verdict.at,
+                    recovering_at: None,
                     recovered_at: None,
                     reason: verdict.reason.clone(),
                     moved: 0,
+                    nats: 0.0,
+                    bound: None,
+                    ratio: None,
+                    feed: None,
+                    feed_at: None,
                 });
                 route.outage.clone()
             }

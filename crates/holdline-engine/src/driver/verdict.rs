@@ -32,6 +32,7 @@ impl Driver {
             health: verdict.to,
             since: verdict.at,
             reason: verdict.reason.clone(),
+            state: String::new(),
         };
         let mut ops = vec![Op::Route(record)];
         let id = OutageId(self.shared.ids.id(turn.now));
@@ -43,6 +44,9 @@ impl Driver {
                 from: verdict.from,
                 to: verdict.to,
                 reason: verdict.reason.clone(),
+                scope: name.to_owned(),
+                onset: verdict.onset,
+                nats: 0.0,
             },
         };
         let hooks = self.shared.endpoints.hooks_for_all(id.0, &event, turn.now);

@@ -37,7 +37,12 @@ impl Tables {
                 });
             }
             Op::Route(record) => self.routes.put(record.name.clone(), record.clone()),
+            Op::RouteGone(name) => drop(self.routes.remove(name)),
             Op::Outage(record) => self.outages.put(record.id, record.clone()),
+            Op::Baseline(record) => self.baselines.put(record.key.clone(), record.clone()),
+            Op::Hold(record) => self.holds.put(record.scope.clone(), record.clone()),
+            Op::HoldRelease(scope) => drop(self.holds.remove(scope)),
+            Op::Audit(record) => self.audit.add(record.id, record.clone()),
             Op::Setting { key, value } => self.settings.put(key.clone(), value.clone()),
         }
         Ok(())

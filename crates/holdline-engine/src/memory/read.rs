@@ -5,8 +5,9 @@ use super::tables::Tables;
 use crate::ports::Store;
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::records::{
-    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
-    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
+    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
+    StoredMessage, TemplateRecord, Timeline, TokenRecord,
 };
 use crate::ports::store::{MessageFilter, PAGE_MAX, StoreResult};
 use async_trait::async_trait;
@@ -258,6 +259,29 @@ impl Store for MemoryStore {
         all.sort_by_key(|outage| std::cmp::Reverse((outage.opened_at, outage.id)));
         all.truncate(limit.min(PAGE_MAX));
         Ok(all)
+    }
+
+    async fn baselines(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<BaselineRecord>> {
+        let tables = &self.lock().tables;
+        let after = from(after.map(str::to_owned));
+        let page = tables.baselines.range((after, Bound::Unbounded));
+        let page = page.take(limit.min(PAGE_MAX));
+        Ok(page.map(|(_, record)| record.clone()).collect())
+    }
+
+    async fn holds(&self) -> StoreResult<Vec<HoldRecord>> {
+        Ok(self.lock().tables.holds.values().cloned().collect())
+    }
+
+    async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>> {
+        let tables = &self.lock().tables;
+        let page = tables.audit.range((Bound::Unbounded, from(before))).rev();
+        let page = page.take(limit.min(PAGE_MAX));
+        Ok(page.map(|(_, record)| record.clone()).collect())
     }
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {

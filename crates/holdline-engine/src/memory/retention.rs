@@ -1,11 +1,12 @@
-//! What retention no longer allows: first words of people, then what is left of messages.
+//! What retention no longer allows: first words of people, then what is left of messages, outages
+//! and deeds.
 
 use super::tables::Tables;
 use bytes::Bytes;
 use holdline_core::{AttemptKey, MessageId, Redacted, Timestamp};
 
 impl Tables {
-    /// Deletes at most `limit` bodies or whole messages; those that have not ended stay.
+    /// Deletes at most `limit` bodies or whole records; what has not ended stays.
     pub(super) fn expire(&mut self, bodies: Timestamp, metadata: Timestamp, limit: usize) -> usize {
         let mut left = limit;
         left -= self.expire_messages(metadata, left);
@@ -14,6 +15,8 @@ impl Tables {
         left -= self.expire_inbound(bodies, metadata, left);
         left -= self.expire_hooks(bodies, left);
         left -= self.expire_keys(bodies, left);
+        left -= self.expire_outages(metadata, left);
+        left -= self.expire_audit(metadata, left);
         self.keep();
         limit - left
     }
@@ -107,6 +110,25 @@ impl Tables {
         let doomed: Vec<_> = old.map(|(place, _)| place.clone()).take(limit).collect();
         for place in &doomed {
             self.keys.remove(place);
+        }
+        doomed.len()
+    }
+
+    fn expire_outages(&mut self, before: Timestamp, limit: usize) -> usize {
+        let over = |at: Option<Timestamp>| at.is_some_and(|at| at < before);
+        let old = self.outages.values().filter(|one| over(one.recovered_at));
+        let doomed: Vec<_> = old.map(|one| one.id).take(limit).collect();
+        for id in &doomed {
+            self.outages.remove(id);
+        }
+        doomed.len()
+    }
+
+    fn expire_audit(&mut self, before: Timestamp, limit: usize) -> usize {
+        let old = self.audit.values().filter(|one| one.at < before);
+        let doomed: Vec<_> = old.map(|one| one.id).take(limit).collect();
+        for id in &doomed {
+            self.audit.remove(id);
         }
         doomed.len()
     }

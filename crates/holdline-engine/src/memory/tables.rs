@@ -2,9 +2,9 @@
 
 use super::table::Table;
 use crate::ports::records::{
-    AttemptRecord, ContactRecord, DecisionRecord, DeliveryState, EndpointRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
-    RouteRecord, TemplateRecord, TokenRecord,
+    AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord, DeliveryState,
+    EndpointRecord, HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
+    OutageRecord, RawInbound, ReceiptRecord, RouteRecord, TemplateRecord, TokenRecord,
 };
 use bytes::Bytes;
 use holdline_core::id::{InboundId, OutageId};
@@ -77,5 +77,8 @@ tables! {
     tokens: String => TokenRecord,
     routes: String => RouteRecord,
     outages: OutageId => OutageRecord,
+    baselines: String => BaselineRecord,
+    holds: String => HoldRecord,
+    audit: u128 => AuditRecord,
     settings: String => String,
 }

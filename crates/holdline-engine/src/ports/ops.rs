@@ -2,9 +2,9 @@
 //! with one sync.
 
 use super::records::{
-    AddressRecord, AttemptRecord, ContactRecord, DecisionRecord, DeliveryState, EndpointRecord,
-    Event, InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
-    RouteRecord, TemplateRecord, TokenRecord,
+    AddressRecord, AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord,
+    DeliveryState, EndpointRecord, Event, HoldRecord, InboundRecord, MediaRecord, MessageRecord,
+    OutageRecord, RawInbound, ReceiptRecord, RouteRecord, TemplateRecord, TokenRecord,
 };
 use bytes::Bytes;
 use holdline_core::contact::Consent;
@@ -77,7 +77,17 @@ pub enum Op {
         at: Timestamp,
     },
     Route(RouteRecord),
+    /// The route with this name is no more.
+    RouteGone(String),
     Outage(OutageRecord),
+    /// Replaces the one of the same key.
+    Baseline(BaselineRecord),
+    /// Replaces the one of the same scope.
+    Hold(HoldRecord),
+    /// The scope is left to the detector again.
+    HoldRelease(String),
+    /// Kept once, however often it is written.
+    Audit(AuditRecord),
     Setting {
         key: String,
         value: String,

@@ -2,8 +2,9 @@
 
 use super::ops::{GroupResult, Groups};
 use super::records::{
-    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
-    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
+    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
+    StoredMessage, TemplateRecord, Timeline, TokenRecord,
 };
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
@@ -122,7 +123,7 @@ pub trait Store: Send + Sync + 'static {
     async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>>;
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>>;
 
-    // Media, templates, tokens, routes.
+    // Media, templates, tokens, routes, operators.
     async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>>;
     /// Media that expired before `now`.
     async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>>;
@@ -137,6 +138,16 @@ pub trait Store: Send + Sync + 'static {
     async fn tokens(&self) -> StoreResult<Vec<TokenRecord>>;
     async fn routes(&self) -> StoreResult<Vec<RouteRecord>>;
     async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>>;
+    /// By key, from after `after`.
+    async fn baselines(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<BaselineRecord>>;
+    /// By scope; those whose time has passed too.
+    async fn holds(&self) -> StoreResult<Vec<HoldRecord>>;
+    /// What people did, the newest first, older than `before`.
+    async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>>;
     async fn setting(&self, key: &str) -> StoreResult<Option<String>>;
 
     /// Deletes what retention no longer allows, at most `limit` rows; gives how many it deleted.

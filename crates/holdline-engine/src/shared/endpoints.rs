@@ -147,8 +147,10 @@ fn hook(endpoint: &EndpointRecord, subject: u128, event: &Event, now: Timestamp)
 /// Cloud endpoints name webhook fields; standard ones name event types by their first word.
 fn wants(endpoint: &EndpointRecord, event: &Event) -> bool {
     let field = match (&event.kind, endpoint.form) {
-        (EventKind::Health { .. }, EndpointForm::Cloud) => return false,
-        (EventKind::Health { .. }, EndpointForm::Standard) => "route",
+        (EventKind::Health { .. } | EventKind::Account { .. }, EndpointForm::Cloud) => {
+            return false;
+        }
+        (EventKind::Health { .. } | EventKind::Account { .. }, EndpointForm::Standard) => "route",
         (EventKind::Passed { .. }, EndpointForm::Standard) => return false,
         (EventKind::Passed { field, .. }, EndpointForm::Cloud) => field,
         (

@@ -1,7 +1,7 @@
 //! An event to an app as one JSON text.
 
 use super::codes::{progress_code, progress_of};
-use super::{id_at, time_at, unreadable};
+use super::{finite, id_at, time_at, unreadable};
 use holdline_core::health::Health;
 use holdline_core::id::InboundId;
 use holdline_core::{ChannelKind, MessageId, Timestamp};
@@ -41,6 +41,18 @@ enum KindText {
         from: String,
         to: String,
         reason: String,
+        #[serde(default)]
+        scope: String,
+        #[serde(default)]
+        onset: Option<i64>,
+        #[serde(default)]
+        nats: f64,
+    },
+    Account {
+        route: String,
+        code: String,
+        reason: String,
+        confirmed: bool,
     },
     Passed {
         field: String,
@@ -104,11 +116,28 @@ fn text_of(kind: &EventKind) -> KindText {
             from,
             to,
             reason,
+            scope,
+            onset,
+            nats,
         } => KindText::Health {
             route,
             from: from.name().to_owned(),
             to: to.name().to_owned(),
             reason,
+            scope,
+            onset: onset.map(|at| at.0),
+            nats: finite(nats),
+        },
+        EventKind::Account {
+            route,
+            code,
+            reason,
+            confirmed,
+        } => KindText::Account {
+            route,
+            code,
+            reason,
+            confirmed,
         },
         EventKind::Passed { field, waba, value } => KindText::Passed { field, waba, value },
     }
@@ -144,12 +173,74 @@ fn kind_of(text: KindText) -> Option<EventKind> {
             from,
             to,
             reason,
+            scope,
+            onset,
+            nats,
         } => EventKind::Health {
             route,
             from: Health::parse(&from)?,
             to: Health::parse(&to)?,
             reason,
+            scope,
+            onset: onset.map(Timestamp),
+            nats,
+        },
+        KindText::Account {
+            route,
+            code,
+            reason,
+            confirmed,
+        } => EventKind::Account {
+            route,
+            code,
+            reason,
+            confirmed,
         },
         KindText::Passed { field, waba, value } => EventKind::Passed { field, waba, value },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(nats: f64) -> Event {
+        Event {
+            at: Timestamp(5),
+            kind: EventKind::Health {
+                route: "sms/a/any".to_owned(),
+                from: Health::Up,
+                to: Health::Down,
+                reason: "why".to_owned(),
+                scope: String::new(),
+                onset: None,
+                nats,
+            },
+        }
+    }
+
+    fn read(text: &str) -> Option<EventKind> {
+        let text: EventText = serde_json::from_str(text).ok()?;
+        kind_of(text.kind)
+    }
+
+    #[test]
+    fn a_health_event_of_before_has_no_scope_onset_or_evidence() {
+        let text = r#"{"at":5,"kind":"health","route":"sms/a/any","from":"up","to":"down",
+            "reason":"why"}"#;
+        assert_eq!(read(text), Some(health(0.0).kind));
+    }
+
+    #[test]
+    fn evidence_beyond_numbers_leaves_the_event_readable() {
+        for (nats, expect) in [
+            (f64::NAN, 0.0),
+            (f64::INFINITY, 1e15),
+            (f64::NEG_INFINITY, -1e15),
+            (-0.5, -0.5),
+        ] {
+            let read = read(&event_text(&health(nats)));
+            assert_eq!(read, Some(health(expect).kind), "{nats}");
+        }
+    }
 }

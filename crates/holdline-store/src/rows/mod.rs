@@ -56,6 +56,16 @@ pub(crate) fn json_at<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usi
     serde_json::from_str(text).map_err(|_| unreadable(column, "well-formed"))
 }
 
+/// Evidence that no column or JSON text can hold must not make its row unreadable. The bounds are
+/// whole numbers, so that they come back from a text as they are.
+pub(crate) fn finite(nats: f64) -> f64 {
+    const NATS_MAX: f64 = 1e15;
+    match nats.is_nan() {
+        true => 0.0,
+        false => nats.clamp(-NATS_MAX, NATS_MAX),
+    }
+}
+
 /// A column that does not hold what it should. Says where, never what.
 pub(crate) fn unreadable(column: usize, what: &'static str) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, format!("not {what}").into())

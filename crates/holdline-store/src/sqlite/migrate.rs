@@ -13,11 +13,18 @@ pub(super) struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "start",
-    sql: include_str!("../../migrations/sqlite/0001_start.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "start",
+        sql: include_str!("../../migrations/sqlite/0001_start.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "watch",
+        sql: include_str!("../../migrations/sqlite/0002_watch.sql"),
+    },
+];
 
 struct Applied {
     version: u32,
@@ -105,7 +112,12 @@ fn checksum(migration: &Migration) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::area::{hooks, routes};
     use super::*;
+    use holdline_core::Timestamp;
+    use holdline_core::health::Health;
+    use holdline_core::id::OutageId;
+    use holdline_engine::ports::records::{EventKind, OutageRecord, RouteRecord};
 
     const FIRST: Migration = Migration {
         version: 1,
@@ -173,5 +185,72 @@ mod tests {
         assert!(migrate_by(&mut connection, &[FIRST, broken]).is_err());
         assert_eq!(tables(&connection), 0);
         migrate_by(&mut connection, &[FIRST, SECOND]).unwrap();
+    }
+
+    /// Rows as the first released schema has them.
+    const OLD_ROWS: &str = r#"
+        INSERT INTO route (name, health, since, reason) VALUES ('r', 'down', 7, 'why');
+        INSERT INTO outage (id, route, onset, opened_at, recovered_at, reason, moved)
+        VALUES (x'00000000000000000000000000000009', 'r', NULL, 7, 8, 'why', 3);
+        INSERT INTO hook (endpoint, subject, event, created_at, due_at, tries, head)
+        VALUES ('e', x'00000000000000000000000000000001', '{"at":5,"kind":"health","route":"r",
+            "from":"up","to":"down","reason":"why"}', 6, 6, 0, 1);
+    "#;
+
+    #[test]
+    fn rows_of_the_first_schema_read_as_before() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &MIGRATIONS[..1]).unwrap();
+        connection.execute_batch(OLD_ROWS).unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(routes::all_routes(&connection).unwrap(), [old_route()]);
+        assert_eq!(routes::outages(&connection, 9).unwrap(), [old_outage()]);
+        let due = hooks::due(&connection, Timestamp(6), "[]", 9).unwrap();
+        let kinds: Vec<_> = due.into_iter().map(|hook| hook.event.kind).collect();
+        assert_eq!(kinds, [old_event()]);
+    }
+
+    fn old_route() -> RouteRecord {
+        RouteRecord {
+            name: "r".to_owned(),
+            health: Health::Down,
+            since: Timestamp(7),
+            reason: "why".to_owned(),
+            state: String::new(),
+        }
+    }
+
+    fn old_outage() -> OutageRecord {
+        OutageRecord {
+            id: OutageId(9),
+            route: "r".to_owned(),
+            scope: String::new(),
+            signal: String::new(),
+            onset: None,
+            suspect_at: None,
+            degraded_at: None,
+            opened_at: Timestamp(7),
+            recovering_at: None,
+            recovered_at: Some(Timestamp(8)),
+            reason: "why".to_owned(),
+            moved: 3,
+            nats: 0.0,
+            bound: None,
+            ratio: None,
+            feed: None,
+            feed_at: None,
+        }
+    }
+
+    fn old_event() -> EventKind {
+        EventKind::Health {
+            route: "r".to_owned(),
+            from: Health::Up,
+            to: Health::Down,
+            reason: "why".to_owned(),
+            scope: String::new(),
+            onset: None,
+            nats: 0.0,
+        }
     }
 }

@@ -9,8 +9,9 @@ use holdline_core::id::InboundId;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::records::{
-    ContactRecord, EndpointRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
-    OutageRecord, RawInbound, RouteRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
+    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
+    StoredMessage, TemplateRecord, Timeline, TokenRecord,
 };
 use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, StoreResult};
 use holdline_engine::ports::{Store, StoreError};
@@ -209,6 +210,27 @@ impl Store for SqliteStore {
 
     async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>> {
         self.readers.run(move |c| routes::outages(c, limit)).await
+    }
+
+    async fn baselines(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Vec<BaselineRecord>> {
+        let after = after.map(str::to_owned);
+        self.readers
+            .run(move |c| routes::baselines(c, after.as_deref(), limit))
+            .await
+    }
+
+    async fn holds(&self) -> StoreResult<Vec<HoldRecord>> {
+        self.readers.run(routes::holds).await
+    }
+
+    async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>> {
+        self.readers
+            .run(move |c| routes::audit(c, before, limit))
+            .await
     }
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {

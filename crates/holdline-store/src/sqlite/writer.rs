@@ -213,7 +213,12 @@ fn may_conflict(op: &Op) -> bool {
         | Op::Token(_)
         | Op::TokenRevoke { .. }
         | Op::Route(_)
+        | Op::RouteGone(_)
         | Op::Outage(_)
+        | Op::Baseline(_)
+        | Op::Hold(_)
+        | Op::HoldRelease(_)
+        | Op::Audit(_)
         | Op::Setting { .. } => false,
     }
 }

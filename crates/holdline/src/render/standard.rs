@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Every type of event.
-pub(crate) const EVENT_TYPES: [&str; 7] = [
+pub(crate) const EVENT_TYPES: [&str; 8] = [
     "message.sent",
     "message.delivered",
     "message.read",
@@ -29,6 +29,7 @@ pub(crate) const EVENT_TYPES: [&str; 7] = [
     "message.expired",
     "message.received",
     "route.health_changed",
+    "route.account_fault",
 ];
 
 const SECRET_PREFIX: &str = "whsec_";
@@ -94,6 +95,7 @@ fn type_of(kind: &EventKind) -> Option<&'static str> {
         EventKind::Failed { .. } => Some("message.failed"),
         EventKind::Inbound { .. } => Some("message.received"),
         EventKind::Health { .. } => Some("route.health_changed"),
+        EventKind::Account { .. } => Some("route.account_fault"),
         EventKind::Passed { .. } => None,
     }
 }
@@ -123,8 +125,17 @@ async fn data(store: &dyn Store, event: &Event) -> Result<Option<Value>, StoreEr
             from,
             to,
             reason,
+            ..
         } => Ok(Some(json!({
             "route": route, "from": from.name(), "to": to.name(), "reason": reason,
+        }))),
+        EventKind::Account {
+            route,
+            code,
+            reason,
+            confirmed,
+        } => Ok(Some(json!({
+            "route": route, "code": code, "reason": reason, "confirmed": confirmed,
         }))),
         EventKind::Passed { .. } => Ok(None),
     }
@@ -197,6 +208,7 @@ fn signature(secret: &str, id: &str, seconds: i64, body: &[u8]) -> String {
 mod tests {
     use super::*;
     use holdline_core::health::Health;
+    use holdline_engine::memory::MemoryStore;
     use holdline_engine::ports::records::EndpointForm;
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -231,6 +243,27 @@ mod tests {
             code,
             detail,
         }
+    }
+
+    fn account() -> EventKind {
+        EventKind::Account {
+            route: "whatsapp/1/any".into(),
+            code: "131031".into(),
+            reason: "the account is locked".into(),
+            confirmed: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_our_account_is_told_with_its_code() {
+        let (at, kind) = (Timestamp(0), account());
+        let store = MemoryStore::new();
+        let data = data(&store, &Event { at, kind }).await.unwrap();
+        let expect = json!({
+            "route": "whatsapp/1/any", "code": "131031", "reason": "the account is locked",
+            "confirmed": true,
+        });
+        assert_eq!(data, Some(expect));
     }
 
     #[test]
@@ -270,8 +303,12 @@ mod tests {
             from,
             to,
             reason: text(),
+            scope: text(),
+            onset: None,
+            nats: 0.0,
         };
         check(health, Some("route.health_changed"));
+        check(account(), Some("route.account_fault"));
     }
 
     #[test]

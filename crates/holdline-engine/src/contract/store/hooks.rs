@@ -48,6 +48,15 @@ async fn every_event_comes_back(store: &dyn Store) {
         from: Health::Up,
         to,
         reason: word("8 of 10 failed"),
+        scope: word("all routes of sms"),
+        onset: (to == Health::Down).then_some(at(-5)),
+        nats: 23.062_5,
+    }));
+    kinds.extend([true, false].map(|confirmed| EventKind::Account {
+        route: word("sms/a/any"),
+        code: word("20003"),
+        reason: word("the token is refused"),
+        confirmed,
     }));
     let events: Vec<_> = kinds
         .into_iter()

@@ -1,10 +1,8 @@
-//! Media, templates, tokens, routes, outages and settings come back as they went in.
+//! Media, templates, tokens and settings come back as they went in.
 
-use super::fixtures::{at, id, put, setting};
-use crate::ports::records::{MediaRecord, OutageRecord, RouteRecord, TemplateRecord, TokenRecord};
+use super::fixtures::{at, put, setting};
+use crate::ports::records::{MediaRecord, TemplateRecord, TokenRecord};
 use crate::ports::{Op, Store};
-use holdline_core::health::Health;
-use holdline_core::id::OutageId;
 use holdline_core::{ChannelKind, Redacted};
 use std::sync::Arc;
 
@@ -13,7 +11,6 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     an_alias_holds_until_its_time(&*new_store().await).await;
     templates_of_a_waba_are_replaced_together(&*new_store().await).await;
     a_token_is_found_by_its_hash(&*new_store().await).await;
-    routes_and_outages_come_back(&*new_store().await).await;
     the_last_value_of_a_setting_holds(&*new_store().await).await;
 }
 
@@ -168,55 +165,6 @@ async fn a_token_is_found_by_its_hash(store: &dyn Store) {
     assert_eq!(
         store.token_by_hash(&[1; 32]).await.expect("reads"),
         Some(revoked)
-    );
-}
-
-async fn routes_and_outages_come_back(store: &dyn Store) {
-    let route = |health: Health| RouteRecord {
-        name: format!("sms/{}/any", health.name()),
-        health,
-        since: at(4),
-        reason: "why".to_owned(),
-    };
-    put(
-        store,
-        Health::ALL.map(|health| Op::Route(route(health))).to_vec(),
-    )
-    .await;
-    let changed = RouteRecord {
-        health: Health::Down,
-        ..route(Health::Up)
-    };
-    put(store, vec![Op::Route(changed.clone())]).await;
-    let mut wanted: Vec<_> = Health::ALL.map(route).to_vec();
-    wanted[0] = changed;
-    wanted.sort_by(|a, b| a.name.cmp(&b.name));
-    assert_eq!(store.routes().await.expect("reads"), wanted);
-
-    let outage = |n: i64| OutageRecord {
-        id: OutageId(id(n)),
-        route: "sms/a/any".to_owned(),
-        onset: Some(at(n - 1)),
-        opened_at: at(n),
-        recovered_at: None,
-        reason: "8 of 10 failed".to_owned(),
-        moved: 0,
-    };
-    put(store, (1..=3).map(|n| Op::Outage(outage(n))).collect()).await;
-    let over = OutageRecord {
-        recovered_at: Some(at(9)),
-        onset: None,
-        moved: 77,
-        ..outage(2)
-    };
-    put(store, vec![Op::Outage(over.clone())]).await;
-    assert_eq!(
-        store.outages(2).await.expect("reads"),
-        [outage(3), over.clone()]
-    );
-    assert_eq!(
-        store.outages(9).await.expect("reads"),
-        [outage(3), over, outage(1)]
     );
 }
 

@@ -9,6 +9,7 @@ pub mod messages;
 pub mod paging;
 pub mod people;
 pub mod retention;
+pub mod routes;
 
 use crate::ports::Store;
 use std::sync::Arc;
@@ -22,5 +23,6 @@ pub async fn all(new_store: impl AsyncFn() -> Arc<dyn Store>) {
     inbound::check(&new_store).await;
     hooks::check(&new_store).await;
     library::check(&new_store).await;
+    routes::check(&new_store).await;
     retention::check(&new_store).await;
 }

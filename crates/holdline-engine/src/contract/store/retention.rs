@@ -4,8 +4,9 @@ use super::fixtures::{
     accept, accept_plain, advance, at, attempt, id, in_state, inbound, message, message_id, put,
     raw,
 };
+use super::routes::{audit, outage};
 use crate::ports::ops::{Advance, AttemptEnd};
-use crate::ports::records::{InboundRecord, MessageRecord, Timeline};
+use crate::ports::records::{InboundRecord, MessageRecord, OutageRecord, Timeline};
 use crate::ports::store::MessageFilter;
 use crate::ports::{Op, Store};
 use holdline_core::message::{End, State};
@@ -19,6 +20,7 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     what_has_not_ended_stays(&*new_store().await).await;
     a_message_goes_with_all_that_belongs_to_it(&*new_store().await).await;
     inbound_payloads_and_worked_off_webhooks_go(&*new_store().await).await;
+    deeds_and_outages_that_are_over_go_within_the_limit(&*new_store().await).await;
 }
 
 async fn bodies_go_first_and_in_steps(store: &dyn Store) {
@@ -140,6 +142,27 @@ async fn inbound_payloads_and_worked_off_webhooks_go(store: &dyn Store) {
     );
     assert_eq!(store.inbound(emptied.id).await.expect("reads"), None);
     assert_eq!(store.inbound(young.id).await.expect("reads"), Some(young));
+}
+
+async fn deeds_and_outages_that_are_over_go_within_the_limit(store: &dyn Store) {
+    let over = |n: i64, recovered_ms: i64| OutageRecord {
+        recovered_at: Some(at(recovered_ms)),
+        ..outage(n)
+    };
+    let outages = [outage(1), over(2, 9), over(3, 10), over(4, 8)];
+    put(store, outages.iter().cloned().map(Op::Outage).collect()).await;
+    put(store, [8, 9, 10].map(|n| Op::Audit(audit(n))).to_vec()).await;
+    put(store, vec![accept(message(1), ended(1))]).await;
+    let deleted = store.expire_rows(at(99), NEVER, 100).await.expect("works");
+    assert_eq!(deleted, 1, "only the body counts as one");
+    let mut deleted = Vec::new();
+    for _ in 0..4 {
+        deleted.push(store.expire_rows(NEVER, at(10), 2).await.expect("works"));
+    }
+    assert_eq!(deleted, [2, 2, 1, 0], "a message, two outages, two deeds");
+    let [lasts, _, young, _] = outages;
+    assert_eq!(store.outages(9).await.expect("reads"), [young, lasts]);
+    assert_eq!(store.audit(None, 9).await.expect("reads"), [audit(10)]);
 }
 
 fn ended(n: i64) -> crate::ports::records::DeliveryState {

@@ -67,7 +67,12 @@ pub(super) fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
         Op::Token(record) => library::save_token(c, record),
         Op::TokenRevoke { id, at } => library::revoke_token(c, id, *at),
         Op::Route(record) => routes::save(c, record),
+        Op::RouteGone(name) => routes::forget(c, name),
         Op::Outage(record) => routes::save_outage(c, record),
+        Op::Baseline(record) => routes::save_baseline(c, record),
+        Op::Hold(record) => routes::hold(c, record),
+        Op::HoldRelease(scope) => routes::release(c, scope),
+        Op::Audit(record) => routes::keep_audit(c, record),
         Op::Setting { key, value } => routes::set(c, key, value),
     }
     .map_err(WriteError::Sql)

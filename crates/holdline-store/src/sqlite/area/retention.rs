@@ -16,6 +16,8 @@ pub(in crate::sqlite) fn expire(c: &Connection, terms: Expiry) -> Result<usize> 
     left -= raw(c, bodies, left)?;
     left -= dropped_hooks(c, bodies, left)?;
     left -= expire_keys(c, bodies, left)?;
+    left -= outages(c, metadata, left)?;
+    left -= audit(c, metadata, left)?;
     Ok(terms.limit - left)
 }
 
@@ -71,6 +73,18 @@ fn dropped_hooks(c: &Connection, before: Timestamp, limit: usize) -> Result<usiz
     let sql = "DELETE FROM hook WHERE seq IN (
              SELECT seq FROM hook WHERE dropped_at < ?1 ORDER BY dropped_at LIMIT ?2)";
     count(c, sql, params![before.0, rows(limit)])
+}
+
+fn outages(c: &Connection, before: Timestamp, limit: usize) -> Result<usize> {
+    let sql = "DELETE FROM outage WHERE id IN (
+             SELECT id FROM outage WHERE recovered_at < ?1 ORDER BY recovered_at LIMIT ?2)";
+    count(c, sql, params![before.0, rows(limit)])
+}
+
+fn audit(c: &Connection, before: Timestamp, limit: usize) -> Result<usize> {
+    let sql = "DELETE FROM audit WHERE id IN (
+             SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)";
+    count(c, sql, params![first_id_of(before), rows(limit)])
 }
 
 fn doomed(c: &Connection, sql: &str, before: Timestamp, limit: usize) -> Result<Vec<[u8; 16]>> {

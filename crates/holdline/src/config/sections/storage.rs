@@ -23,7 +23,7 @@ section! {
     Retention at "retention" many false {
         /// Bodies and media of messages.
         bodies_days: u32 = 90, 1 to 3650;
-        /// Everything else of a message: times, attempts, receipts, decisions.
+        /// Everything else: times, attempts, receipts, decisions, outages that are over, the audit.
         metadata_days: u32 = 400, 1 to 3650;
         /// Idempotency keys and the answers stored for them.
         idempotency_days: u32 = 7, 1 to 90;

@@ -85,7 +85,7 @@ impl CloudForm {
                 let value = serde_json::from_str(value).unwrap_or(Value::Null);
                 Some(render_field(waba, field, &value))
             }
-            EventKind::Health { .. } => None,
+            EventKind::Health { .. } | EventKind::Account { .. } => None,
         };
         Ok(body.map(|body| signed(endpoint, body)))
     }

@@ -1,10 +1,14 @@
 //! Rows as the engine sees them: what is kept of messages, people, media, templates and routes.
 //! Plain data; how they are stored is the store's business.
 
+mod route;
+
+pub use route::{AuditRecord, BaselineRecord, HoldKind, HoldRecord, OutageRecord, RouteRecord};
+
 use bytes::Bytes;
 use holdline_core::contact::Consent;
 use holdline_core::health::Health;
-use holdline_core::id::{InboundId, OutageId};
+use holdline_core::id::InboundId;
 use holdline_core::message::delivery::Try;
 use holdline_core::message::{ClassSet, DuplicateRule, Priority, Progress, State, Success};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
@@ -271,7 +275,7 @@ pub enum EndpointForm {
 }
 
 /// An event on its way to one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HookRecord {
     /// Given by the store: the order in which events happened.
     pub seq: i64,
@@ -285,13 +289,13 @@ pub struct HookRecord {
 }
 
 /// Something that happened, for apps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     pub at: Timestamp,
     pub kind: EventKind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
     /// A message got this far.
     Status {
@@ -314,6 +318,20 @@ pub enum EventKind {
         from: Health,
         to: Health,
         reason: String,
+        /// What is affected, in words.
+        scope: String,
+        /// The earliest evidence of the trouble, where there is any.
+        onset: Option<Timestamp>,
+        /// How strong the evidence is; finite.
+        nats: f64,
+    },
+    /// The provider refuses our own account (own form only).
+    Account {
+        route: String,
+        code: String,
+        reason: String,
+        /// An active check has shown it too.
+        confirmed: bool,
     },
     /// A provider's management webhook, passed on in its own shape.
     Passed {
@@ -321,26 +339,4 @@ pub enum EventKind {
         waba: String,
         value: String,
     },
-}
-
-/// The last known health of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteRecord {
-    pub name: String,
-    pub health: Health,
-    pub since: Timestamp,
-    pub reason: String,
-}
-
-/// A time during which a route was down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutageRecord {
-    pub id: OutageId,
-    pub route: String,
-    pub onset: Option<Timestamp>,
-    pub opened_at: Timestamp,
-    pub recovered_at: Option<Timestamp>,
-    pub reason: String,
-    /// Messages that left the route because of it.
-    pub moved: u64,
 }
