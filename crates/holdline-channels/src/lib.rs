@@ -3,6 +3,7 @@
 
 pub mod adapt;
 pub mod email;
+pub mod feeds;
 pub mod http;
 pub mod phone;
 mod say;

@@ -15,6 +15,7 @@ mod providers;
 mod ring;
 pub mod serve;
 mod sign;
+mod status;
 mod text;
 pub mod world;
 
@@ -27,4 +28,5 @@ pub use people::{
 pub use providers::{Answer, ApiRequest, Handshake, Reply};
 pub use serve::{Sandbox, SandboxError, Urls};
 pub use sign::{meta_signature, twilio_signature};
+pub use status::FeedFault;
 pub use world::RequestCount;

@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxConfig {
     pub listen: Listen,
@@ -45,6 +45,25 @@ pub struct SandboxConfig {
     pub seed: u64,
     /// People that answer by themselves.
     pub auto_reply: Vec<AutoReply>,
+    /// How long after its beginning an outage of WhatsApp is on the status page, and how long
+    /// after its end it goes.
+    pub feed_lag_ms: u64,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            listen: Listen::default(),
+            whatsapp: WhatsappConfig::default(),
+            sms: SmsConfig::default(),
+            email: EmailConfig::default(),
+            timing: Timing::default(),
+            webhooks: WebhookConfig::default(),
+            seed: 0,
+            auto_reply: Vec::new(),
+            feed_lag_ms: 600_000,
+        }
+    }
 }
 
 /// Where each provider listens. Port 0 takes a free one.
@@ -55,6 +74,8 @@ pub struct Listen {
     pub sms: SocketAddr,
     pub smtp: SocketAddr,
     pub control: SocketAddr,
+    /// The platform's status page.
+    pub status: SocketAddr,
 }
 
 impl Default for Listen {
@@ -65,6 +86,7 @@ impl Default for Listen {
             sms: free,
             smtp: free,
             control: free,
+            status: free,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) enum Serving {
         client: Arc<HttpClient>,
     },
     Smtp,
-    Control(Router),
+    Router(Router),
 }
 
 impl Serving {
@@ -40,7 +40,7 @@ impl Serving {
         match self {
             Self::Http { provider, .. } => Some(*provider),
             Self::Smtp => Some(Provider::Email),
-            Self::Control(_) => None,
+            Self::Router(_) => None,
         }
     }
 }
@@ -97,7 +97,7 @@ async fn talk(shared: &Arc<Shared>, stream: TcpStream, serving: Serving) {
         .header_read_timeout(Duration::from_millis(HEADERS_MS_MAX));
     let ended = match serving {
         Serving::Smtp => return smtp::talk(shared, stream).await,
-        Serving::Control(router) => {
+        Serving::Router(router) => {
             let service = TowerToHyperService::new(router);
             server.serve_connection(TokioIo::new(stream), service).await
         }

@@ -18,6 +18,7 @@ use super::Urls;
 use super::shared::Shared;
 use crate::outage::{OutageId, OutageOrder, PROFILES, Profile};
 use crate::people::{PersonChange, PersonSend};
+use crate::status::FeedFault;
 
 const PAGE_DEFAULT: usize = 1_000;
 const PAGE_MAX: usize = 10_000;
@@ -29,7 +30,7 @@ type Answer = Result<Json<Value>, Refused>;
 pub(crate) fn router(shared: &Arc<Shared>, urls: &Urls) -> Router {
     let about = json!({
         "whatsapp": urls.whatsapp, "sms": urls.sms, "smtp": urls.smtp.to_string(),
-        "control": urls.control
+        "control": urls.control, "status": urls.status
     });
     Router::new()
         .route("/control", get(|| async move { Json(about) }))
@@ -47,6 +48,7 @@ pub(crate) fn router(shared: &Arc<Shared>, urls: &Urls) -> Router {
         .route("/control/webhooks", get(webhooks))
         .route("/control/requests", get(requests))
         .route("/control/targets", post(targets))
+        .route("/control/feed", post(feed))
         .fallback(|| async { Refused(404, "no such path; GET /control/profiles is one".into()) })
         .with_state(Arc::clone(shared))
 }
@@ -83,6 +85,15 @@ struct Targets {
     whatsapp_webhook_url: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     sms_inbound_url: Option<Option<String>>,
+}
+
+/// A change of the status page; what is left out stays, null mends it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedChange {
+    lag_ms: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
+    broken: Option<Option<FeedFault>>,
 }
 
 async fn outages(State(shared): World) -> Answer {
@@ -184,6 +195,19 @@ async fn targets(State(shared): World, body: Bytes) -> Answer {
     Ok(Json(json!({"success": true})))
 }
 
+async fn feed(State(shared): World, body: Bytes) -> Answer {
+    let change: FeedChange = parse(&body)?;
+    shared.with(|world, _| {
+        if let Some(lag_ms) = change.lag_ms {
+            world.set_feed_lag(lag_ms);
+        }
+        if let Some(fault) = change.broken {
+            world.set_feed_fault(fault);
+        }
+    });
+    Ok(Json(json!({"success": true})))
+}
+
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| Refused(400, format!("body: {error}")))
 }
@@ -193,6 +217,8 @@ fn shown<T: serde::Serialize>(value: T) -> Answer {
     Ok(Json(value))
 }
 
-fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(from).map(Some)
+fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
 }

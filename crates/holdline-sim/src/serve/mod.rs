@@ -7,6 +7,7 @@ mod courier;
 mod http_provider;
 mod shared;
 mod smtp;
+mod status;
 mod timers;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::config::{Listen, SandboxConfig};
 use crate::hooks::{HookRow, WEBHOOKS_WAITING_MAX};
 use crate::outage::{Outage, OutageError, OutageId, OutageOrder, PROFILES, Profile, Provider};
 use crate::people::{LedgerRow, PersonChange, PersonError, PersonSend, PersonView};
+use crate::status::FeedFault;
 use crate::world::{RequestCount, World};
 use shared::Shared;
 
@@ -37,6 +39,8 @@ pub struct Urls {
     pub smtp: SocketAddr,
     /// Base URL of `/control`.
     pub control: String,
+    /// Base URL of the platform's status page.
+    pub status: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,7 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(world, posts, hang_max_ms));
         shared.spawn(timers::run(Arc::clone(&shared)));
         shared.spawn(courier::run(Arc::clone(&shared), waiting, in_flight_max));
+        shared.with(|world, now_ms| world.open_status_page(now_ms));
         listeners.serve(&shared, &urls);
         Ok(Self { shared, urls })
     }
@@ -160,6 +165,16 @@ impl Sandbox {
         self.shared.with(|world, _| world.set_whatsapp_webhook(url));
     }
 
+    /// Sets how late the status page is, for outages that are on as well.
+    pub fn set_feed_lag(&self, lag_ms: u64) {
+        self.shared.with(|world, _| world.set_feed_lag(lag_ms));
+    }
+
+    /// Breaks the status page itself, or mends it.
+    pub fn set_feed_fault(&self, fault: Option<FeedFault>) {
+        self.shared.with(|world, _| world.set_feed_fault(fault));
+    }
+
     /// Sets where texts written by people are posted.
     pub fn set_sms_inbound(&self, url: Option<String>) {
         self.shared.with(|world, _| world.set_sms_inbound(url));
@@ -204,6 +219,7 @@ struct Listeners {
     sms: TcpListener,
     smtp: TcpListener,
     control: TcpListener,
+    status: TcpListener,
 }
 
 impl Listeners {
@@ -213,6 +229,7 @@ impl Listeners {
             sms: bind("sms", listen.sms).await?,
             smtp: bind("smtp", listen.smtp).await?,
             control: bind("control", listen.control).await?,
+            status: bind("status", listen.status).await?,
         })
     }
 
@@ -222,6 +239,7 @@ impl Listeners {
             sms: format!("http://{}", bound("sms", &self.sms)?),
             smtp: bound("smtp", &self.smtp)?,
             control: format!("http://{}", bound("control", &self.control)?),
+            status: format!("http://{}", bound("status", &self.status)?),
         })
     }
 
@@ -237,8 +255,9 @@ impl Listeners {
             (self.smtp, accept::Serving::Smtp),
             (
                 self.control,
-                accept::Serving::Control(control::router(shared, urls)),
+                accept::Serving::Router(control::router(shared, urls)),
             ),
+            (self.status, accept::Serving::Router(status::router(shared))),
         ];
         for (listener, serving) in all {
             shared.spawn(accept::run(Arc::clone(shared), listener, serving));

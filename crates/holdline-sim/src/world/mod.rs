@@ -15,6 +15,7 @@ use crate::people::{
 };
 use crate::providers::{Answer, ApiRequest, email, sms, whatsapp};
 use crate::ring::Ring;
+use crate::status::{FeedFault, StatusBoard, StatusPage};
 use crate::text::canonical;
 pub use requests::RequestCount;
 use requests::Requests;
@@ -61,6 +62,7 @@ pub struct World {
     pub(crate) email: email::State,
     pub(crate) hooks: Hooks,
     pub(crate) requests: Requests,
+    status: StatusBoard,
     ledger: Ring<LedgerRow>,
     held: Vec<(OutageId, Event)>,
     open_events: usize,
@@ -77,6 +79,7 @@ impl World {
             email: email::State::new(),
             hooks: Hooks::new(),
             requests: Requests::default(),
+            status: StatusBoard::new(config.feed_lag_ms),
             outages: Board::default(),
             people: People::new(&config.auto_reply),
             ledger: Ring::new(LEDGER_MAX),
@@ -174,12 +177,17 @@ impl World {
         order: OutageOrder,
         now_ms: u64,
     ) -> Result<OutageId, OutageError> {
-        self.outages.start(order, now_ms)
+        let id = self.outages.start(order, now_ms)?;
+        if let Some(outage) = self.outages.all().iter().find(|outage| outage.id == id) {
+            self.status.began(outage);
+        }
+        Ok(id)
     }
 
     /// Ends an outage; what it withheld comes out, spread over the release time.
     pub fn stop_outage(&mut self, id: OutageId, now_ms: u64) -> bool {
         let stopped = self.outages.stop(id);
+        self.status.ended(id, now_ms);
         let (freed, kept) = std::mem::take(&mut self.held)
             .into_iter()
             .partition(|(o, _)| *o == id);
@@ -197,6 +205,25 @@ impl World {
     #[must_use]
     pub fn outages(&self) -> &[Outage] {
         self.outages.all()
+    }
+
+    /// Opens the status page, which is all well until an outage has been on for the lag.
+    pub(crate) fn open_status_page(&mut self, now_ms: u64) {
+        self.status.opened_ms = now_ms;
+    }
+
+    pub(crate) fn status_page(&self, path: &str, now_ms: u64) -> StatusPage {
+        self.status.page(path, now_ms)
+    }
+
+    /// Sets how late the status page is, for outages that are on as well.
+    pub fn set_feed_lag(&mut self, lag_ms: u64) {
+        self.status.lag_ms = lag_ms;
+    }
+
+    /// Breaks the status page itself, or mends it.
+    pub fn set_feed_fault(&mut self, fault: Option<FeedFault>) {
+        self.status.fault = fault;
     }
 
     /// How a whole provider fails at the level of connections, if it does.

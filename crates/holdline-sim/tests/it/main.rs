@@ -15,6 +15,8 @@ mod outages;
 #[cfg(test)]
 mod sms;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod webhooks;

@@ -46,6 +46,9 @@ pub(crate) struct SandboxArgs {
     /// Address by which outages are started and inboxes are read
     #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS")]
     pub(crate) control_listen: SocketAddr,
+    /// Address of WhatsApp's virtual status page; a free one unless given
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) status_listen: SocketAddr,
     /// Server that gets the webhooks
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     pub(crate) server_url: Url,
@@ -112,6 +115,7 @@ pub(crate) async fn sandbox(args: SandboxArgs, context: &Context) -> anyhow::Res
         sms: args.sms_listen,
         smtp: args.smtp_listen,
         control: args.control_listen,
+        status: args.status_listen,
     };
     let sandbox = Sandbox::start(SandboxConfig {
         listen,
@@ -147,6 +151,7 @@ fn announce(sandbox: &Sandbox, server: &str, context: &Context) {
         "sms": urls.sms,
         "smtp": urls.smtp.to_string(),
         "control": urls.control,
+        "status": urls.status,
         "webhooks_to": server,
         "phone_number_id": number.id,
         "waba_id": number.waba_id,
