@@ -7,6 +7,7 @@ pub mod http;
 pub mod phone;
 mod say;
 pub mod sms;
+pub mod surroundings;
 pub mod whatsapp;
 
 #[cfg(test)]
