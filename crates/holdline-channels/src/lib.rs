@@ -11,6 +11,8 @@ pub mod surroundings;
 pub mod whatsapp;
 
 #[cfg(test)]
+mod probe_tests;
+#[cfg(test)]
 mod test_peers;
 
 use holdline_engine::ports::Channel;
