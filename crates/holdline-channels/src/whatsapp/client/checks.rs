@@ -6,7 +6,7 @@ use crate::say;
 use crate::whatsapp::checks::{AccountHealth, EchoPair, MessageFate};
 use crate::whatsapp::classify::classify;
 use holdline_core::Timestamp;
-use holdline_core::message::{Fault, Outcome};
+use holdline_core::message::{Fault, FaultClass, Outcome};
 
 /// The fields of a history that are read.
 const HISTORY_FIELDS: &str = "id,message_id,\
@@ -54,7 +54,9 @@ impl GraphClient {
     }
 }
 
+/// A number that we may not see is another matter: that is a fault of the account.
 fn is_missing(status: u16, fault: &Fault) -> bool {
-    matches!(status, 400..=499) && NOT_THERE.contains(&fault.code.as_str())
-        || matches!(status, 404 | 405 | 501)
+    let no_edge = fault.class == FaultClass::Request && NOT_THERE.contains(&fault.code.as_str());
+    let no_graph_error = fault.code.starts_with("http_");
+    no_edge || (no_graph_error && matches!(status, 404 | 405 | 501))
 }

@@ -115,6 +115,8 @@ async fn a_provider_without_history_knows_nothing_and_is_not_at_fault() {
         down,
         Err(GraphFailure::Refused { status: 500, .. })
     ));
+    let unseen = r#"{"error":{"code":100,"error_subcode":33,"message":"Unsupported get request"}}"#;
+    assert!(fate(400, unseen).await.is_err());
     let expired = fate(401, r#"{"error":{"code":190,"message":"x"}}"#).await;
     assert!(matches!(
         expired,
