@@ -8,8 +8,11 @@ pub mod http;
 pub mod phone;
 mod say;
 pub mod sms;
+pub mod surroundings;
 pub mod whatsapp;
 
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod test_peers;
 

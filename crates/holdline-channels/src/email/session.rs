@@ -10,6 +10,7 @@ use mail_send::{Credentials, Error, SmtpClient};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -312,6 +313,7 @@ fn broken(stage: Stage, error: Error) -> Broken {
         Error::UnsupportedAuthMechanism => ours("the server offers no login method that we have"),
         Error::Timeout => gone(stage, "timeout", &"no answer in time"),
         Error::Tls(error) => gone(stage, "tls", &error),
+        Error::Io(error) if is_reset(&error) => gone(stage, "reset", &error),
         Error::Io(error) => gone(stage, "closed", &error),
         Error::UnparseableReply => gone(stage, "closed", &"closed, or no SMTP reply"),
         error @ (Error::Base64(_)
@@ -322,6 +324,11 @@ fn broken(stage: Stage, error: Error) -> Broken {
         | Error::MissingRcptTo
         | Error::MissingStartTls) => ours(&error.to_string()),
     }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
 }
 
 fn gone(stage: Stage, code: &'static str, detail: &dyn std::fmt::Display) -> Broken {

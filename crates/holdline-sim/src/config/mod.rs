@@ -100,6 +100,7 @@ pub struct WhatsappConfig {
     pub app_secret: Secret,
     pub verify_token: Secret,
     pub access_tokens: Vec<Secret>,
+    /// What one of them writes to another comes in there.
     pub numbers: Vec<Number>,
     pub templates: Vec<TemplateSeed>,
     /// Messages a number may send a second; more is answered with 130429.
@@ -149,6 +150,19 @@ impl Default for Number {
             display_phone_number: "15550783881".into(),
             waba_id: "102290129340398".into(),
             verified_name: "Holdline Sandbox".into(),
+        }
+    }
+}
+
+impl Number {
+    /// Another number of the same account, for messages between two numbers of one's own.
+    #[must_use]
+    pub fn second() -> Self {
+        Self {
+            id: "106540352242923".into(),
+            display_phone_number: "15550783882".into(),
+            verified_name: "Holdline Sandbox Two".into(),
+            ..Self::default()
         }
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod echo;
+#[cfg(test)]
 mod email;
 #[cfg(test)]
 mod library;

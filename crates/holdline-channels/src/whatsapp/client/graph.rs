@@ -316,7 +316,7 @@ impl GraphClient {
         Ok(items)
     }
 
-    async fn get(
+    pub(super) async fn get(
         &self,
         path: &str,
         template: &'static str,

@@ -2,6 +2,7 @@
 //! provider's files are taken out of what apps will see.
 
 use crate::phone::Phone;
+use crate::whatsapp::checks::is_echo;
 use crate::whatsapp::updates::{
     Event, InboundMessage as Message, StatusReceipt, StatusWord, TemplateStatus, Update,
 };
@@ -52,7 +53,11 @@ pub(super) fn items(update: Update) -> Vec<InboundItem> {
     }
 }
 
+/// Receipts of echoes belong to no message: what counts is whether an echo comes in.
 fn receipt_item(receipt: &StatusReceipt) -> Option<InboundItem> {
+    if receipt.opaque.as_deref().is_some_and(is_echo) {
+        return None;
+    }
     let kind = match &receipt.status {
         StatusWord::Sent => ReceiptKind::Reached(Progress::Sent),
         StatusWord::Delivered => ReceiptKind::Reached(Progress::Delivered),

@@ -2,6 +2,7 @@
 //! front door forwards by. Keeps nothing about messages.
 
 mod channel;
+mod checks;
 mod config;
 mod graph;
 mod items;

@@ -19,7 +19,7 @@ pub(crate) fn number(world: &mut World, call: &Call, id: &str, edge: &str) -> Ou
         ("POST", "") => change_number(world, call, id),
         ("GET", "whatsapp_business_profile") => read_profile(world, id),
         ("POST", "whatsapp_business_profile") => write_profile(world, call, id),
-        ("GET", "message_history") => message_history(world, call),
+        ("GET", "message_history") => message_history(world, call, id),
         ("POST", "register") => register(world, id, true),
         ("POST", "deregister") => register(world, id, false),
         (_, edge) => Err(no_such_edge(edge)),
@@ -172,6 +172,10 @@ pub(crate) fn health_status(
         waba["errors"] = json!([account_error(behaviour)]);
     }
     entities.push(waba);
+    let business = format!("1{waba_id}");
+    entities.push(json!({
+        "entity_type": "BUSINESS", "id": business, "can_send_message": "AVAILABLE"
+    }));
     let app = &world.config.whatsapp.app_id;
     entities.push(json!({"entity_type": "APP", "id": app, "can_send_message": "AVAILABLE"}));
     let overall = if locked.is_some() {
@@ -392,11 +396,13 @@ fn handshake(world: &mut World, what: HandshakeFor, url: &str, token: &str) -> O
     })))
 }
 
-fn message_history(world: &mut World, call: &Call) -> Outcome {
+/// A number knows what went out from it, and nothing of what others sent.
+fn message_history(world: &mut World, call: &Call, number_id: &str) -> Outcome {
     let Some(wamid) = call.params.text("message_id") else {
         return Err(GraphError::missing_top("message_id").into());
     };
-    let data: Vec<Value> = match world.whatsapp.by_wamid(wamid) {
+    let found = world.whatsapp.by_wamid(wamid);
+    let data: Vec<Value> = match found.filter(|(_, sent)| sent.number_id == number_id) {
         Some((key, sent)) => vec![history_of(world, key, sent)],
         None => Vec::new(),
     };
@@ -409,7 +415,7 @@ fn history_of(world: &World, key: u64, sent: &Sent) -> Value {
         .webhook_of(&sent.number_id, &sent.waba_id)
         .unwrap_or_default();
     let event = |event: &super::state::HistoryEvent| {
-        json!({
+        let mut told = json!({
             "delivery_status": event.status.to_ascii_uppercase(),
             "webhook_update_state": match event.hook {
                 HookState::Waiting => "PENDING",
@@ -420,7 +426,11 @@ fn history_of(world: &World, key: u64, sent: &Sent) -> Value {
             "timestamp": event.at_ms / 1000,
             "application": {"id": world.config.whatsapp.app_id},
             "webhook_uri": uri,
-        })
+        });
+        if let Some(why) = &event.error {
+            told["error_description"] = why.as_str().into();
+        }
+        told
     };
     let events: Vec<Value> = sent.history.iter().map(event).collect();
     json!({"id": format!("9{key:015}"), "message_id": sent.wamid, "events": {"data": events}})

@@ -38,14 +38,15 @@ pub(crate) fn answer(world: &mut World, request: &ApiRequest, now_ms: u64) -> An
     answer
 }
 
-/// Writes down in the messages' history what became of the webhooks about them.
+/// Writes down in the messages' history what became of the webhooks about them. What was delivered
+/// stays so, whatever becomes of a second copy.
 pub(crate) fn note_hooks(world: &mut World, covers: &[Covered], state: HookState) {
     for (key, place) in covers {
         let event = world
             .whatsapp
             .message_mut(*key)
             .and_then(|sent| sent.history.get_mut(*place));
-        if let Some(event) = event {
+        if let Some(event) = event.filter(|event| event.hook != HookState::Delivered) {
             event.hook = state;
         }
     }

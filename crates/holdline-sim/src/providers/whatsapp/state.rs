@@ -11,6 +11,7 @@ use crate::hooks::HookState;
 use crate::people::ReplyOption;
 use crate::providers::whatsapp::send::Limits;
 use crate::ring::Ring;
+use crate::text::digits;
 
 /// Messages remembered for statuses and history.
 pub(crate) const MESSAGES_MAX: usize = 200_000;
@@ -93,6 +94,8 @@ pub(crate) struct HistoryEvent {
     pub(crate) status: &'static str,
     pub(crate) at_ms: u64,
     pub(crate) hook: HookState,
+    /// Why the message failed.
+    pub(crate) error: Option<String>,
 }
 
 impl State {
@@ -129,6 +132,15 @@ impl State {
 
     pub(crate) fn number(&self, id: &str) -> Option<&NumberState> {
         self.numbers.iter().find(|state| state.number.id == id)
+    }
+
+    /// The business number that a message from another one of them is for.
+    pub(crate) fn other_number(&self, from_id: &str, to: &str) -> Option<&NumberState> {
+        let is_for = |state: &&NumberState| digits(&state.number.display_phone_number) == to;
+        self.numbers
+            .iter()
+            .filter(is_for)
+            .find(|state| state.number.id != from_id)
     }
 
     pub(crate) fn number_mut(&mut self, id: &str) -> Option<&mut NumberState> {

@@ -49,8 +49,9 @@ pub(crate) fn node(world: &mut World, call: &Call, id: u64) -> Outcome {
         return Err(GraphError::unknown_object("GET", &id.to_string()).into());
     };
     let waba_id = world.whatsapp.templates[place].waba_id.clone();
-    let health = health_status(world, call, None, &waba_id);
+    let mut health = health_status(world, call, None, &waba_id);
     let paused = are_paused(world, call, &waba_id);
+    judge_template(&mut health, id, paused);
     let mut item = item_of(&world.whatsapp.templates[place], paused);
     item["health_status"] = health;
     Ok(Reply::json(
@@ -280,6 +281,24 @@ fn delete(world: &mut World, call: &Call, waba_id: &str) -> Outcome {
         return Err(GraphError::new(404, 100, why).into());
     }
     Ok(success())
+}
+
+/// A template's health has an entity of its own, before those of the account.
+fn judge_template(health: &mut Value, id: u64, paused: bool) {
+    let mut entity = json!({
+        "entity_type": "MESSAGE_TEMPLATE", "id": id.to_string(), "can_send_message": "AVAILABLE"
+    });
+    if paused {
+        entity["can_send_message"] = "BLOCKED".into();
+        entity["errors"] = json!([{
+            "error_code": 132_015, "error_description": "Template is paused due to low quality",
+            "possible_solution": "Edit the template or use another"
+        }]);
+        health["can_send_message"] = "BLOCKED".into();
+    }
+    if let Some(entities) = health["entities"].as_array_mut() {
+        entities.insert(0, entity);
+    }
 }
 
 fn are_paused(world: &mut World, call: &Call, waba_id: &str) -> bool {

@@ -1,6 +1,9 @@
 //! Outage profiles that show in the answer: each does what its description says, and no more.
 
 mod quiet;
+mod told;
+
+pub(crate) use told::graph;
 
 use holdline_sim::{OutageOrder, PROFILES, Provider, Scope};
 use reqwest::multipart::{Form, Part};

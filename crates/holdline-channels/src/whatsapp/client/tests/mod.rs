@@ -1,5 +1,6 @@
 //! The WhatsApp channel: the suite that every channel passes, the handshake, probes, tokens.
 
+mod checks;
 mod graph;
 mod reading;
 mod sending;

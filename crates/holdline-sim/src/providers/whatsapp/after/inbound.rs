@@ -1,5 +1,5 @@
-//! What people write to a business number: finds the number, builds the message in the platform's
-//! shape and lets a webhook go out. Decides only.
+//! What people, and other numbers of ours, write to a business number: finds the number, builds the
+//! message in the platform's shape and lets a webhook go out. Decides only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +26,43 @@ pub(crate) fn person_sends(
 ) -> Result<String, PersonError> {
     let number_id = business_number(world, address, send.to.as_deref())?;
     let mut message = content(world, address, &send, now_ms)?;
+    if let Some(quoted) = &send.reply_to {
+        message["context"] = context(world, &number_id, quoted);
+    } else if let Some(quoted) = message["context"].as_str().map(str::to_owned) {
+        message["context"] = context(world, &number_id, &quoted);
+    }
+    Ok(comes_in(world, &number_id, address, message, now_ms))
+}
+
+/// A message that another business number wrote comes in as a text of that number. Whether it was
+/// one; those for people are left alone.
+pub(super) fn reaches_number(world: &mut World, key: u64, now_ms: u64) -> bool {
+    let state = &world.whatsapp;
+    let Some((sent, to, from)) = state.message(key).and_then(|sent| {
+        let to = state.other_number(&sent.number_id, &sent.to)?;
+        Some((sent, to, state.number(&sent.number_id)?))
+    }) else {
+        return false;
+    };
+    let (to, address) = (
+        to.number.id.clone(),
+        digits(&from.number.display_phone_number),
+    );
+    let name = from.number.verified_name.clone();
+    let message = json!({"type": "text", "text": {"body": sent.text}});
+    world.people.person(&address).name = name;
+    comes_in(world, &to, &address, message, now_ms);
+    true
+}
+
+/// Stamps a message and lets its webhook go out; gives its id.
+fn comes_in(
+    world: &mut World,
+    number_id: &str,
+    address: &str,
+    mut message: Value,
+    now_ms: u64,
+) -> String {
     let id = ids::inbound(&mut world.draws, address);
     let person = world.people.person(address);
     person.last_inbound_ms = Some(now_ms);
@@ -33,15 +70,10 @@ pub(crate) fn person_sends(
     message["from_user_id"] = person.user_id.as_str().into();
     message["id"] = id.as_str().into();
     message["timestamp"] = (now_ms / 1000).to_string().into();
-    if let Some(quoted) = &send.reply_to {
-        message["context"] = context(world, &number_id, quoted);
-    } else if let Some(quoted) = message["context"].as_str().map(str::to_owned) {
-        message["context"] = context(world, &number_id, &quoted);
+    if !is_silenced(world, number_id, address, &message) {
+        webhook::message(world, number_id, address, message, now_ms);
     }
-    if !is_silenced(world, &number_id, address, &message) {
-        webhook::message(world, &number_id, address, message, now_ms);
-    }
-    Ok(id)
+    id
 }
 
 fn business_number(

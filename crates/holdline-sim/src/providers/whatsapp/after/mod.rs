@@ -51,6 +51,10 @@ pub(crate) fn delivered(world: &mut World, key: u64, now_ms: u64) {
         world.wait_for_phone(&about.to, Event::WhatsappDelivered(key));
         return;
     }
+    if inbound::reaches_number(world, key, now_ms) {
+        tell(world, key, "delivered", None, now_ms);
+        return;
+    }
     hand_over(world, key, now_ms);
     tell(world, key, "delivered", None, now_ms);
     if will_read(world, &about.to) {
@@ -193,8 +197,13 @@ fn tell(world: &mut World, key: u64, status: &'static str, error: Option<Value>,
         status,
         at_ms: now_ms,
         hook: HookState::Waiting,
+        error: error.as_ref().map(|error| text_of(&error["title"])),
     });
     webhook::status(world, key, place, error, now_ms);
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn answer_by_itself(world: &mut World, to: &str, key: u64, now_ms: u64) {
