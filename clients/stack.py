@@ -74,8 +74,11 @@ retry_base_ms = 50
 retry_max_ms = 1000
 
 [health]
-window_ms = 3000
-trickle_interval_ms = 200
+dwell_ms = 500
+hold_down_ms = 200
+test_per_s = 50
+probe_burst_ms = 100
+probe_down_ms = 100
 ramp_double_ms = 200
 
 [[app]]

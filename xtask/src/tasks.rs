@@ -20,6 +20,9 @@ Usage: cargo xtask <command>
   layers         who may import whom: crates of the workspace and restricted outside crates
   tidy           sizes, module docs, left-overs, paths of one machine
   test [filter]  all tests, by cargo-nextest when it is installed, else by cargo test
+  bench detect [--json] [word]
+                 replay outages and healthy months against the detector's targets, some minutes;
+                 with a word only the rows of that group; fails when a row falls short
   docs           build the API documentation, warnings are errors
   help           this text
 
@@ -46,6 +49,7 @@ pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
         "layers" => check_layers(&root),
         "tidy" => check_tidy(&root),
         "test" => test(&root, arguments),
+        "bench" => bench(&root, arguments),
         "docs" => docs(&root),
         _ => return None,
     })
@@ -123,6 +127,24 @@ fn test(root: &Path, arguments: &[String]) -> Result<()> {
     };
     words.extend(["--workspace", "--locked", "--no-fail-fast"]);
     words.extend(arguments.iter().map(String::as_str));
+    cargo(root, &words)
+}
+
+fn bench(root: &Path, arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first().filter(|it| it.0 == "detect") else {
+        bail!("there is one bench to name: `cargo xtask bench detect [--json] [word]`");
+    };
+    let mut words = vec![
+        "bench",
+        "--quiet",
+        "--locked",
+        "-p",
+        "holdline-core",
+        "--bench",
+        name,
+        "--",
+    ];
+    words.extend(rest.iter().map(String::as_str));
     cargo(root, &words)
 }
 

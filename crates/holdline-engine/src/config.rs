@@ -1,7 +1,7 @@
 //! The numbers and lists the engine runs by. Filled by the binary's configuration.
 
 use holdline_core::ChannelKind;
-use holdline_core::health::RuleConfig;
+use holdline_core::health::BoardConfig;
 use holdline_core::message::Priority;
 use holdline_core::routing::{GateConfig, Policy};
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub struct EngineConfig {
     pub expiry_ms: [u64; 4],
     pub open_messages_max: usize,
     pub routes: Vec<RouteConfig>,
+    pub board: BoardConfig,
     /// An SMS may go to the person's WhatsApp number when no SMS address is known.
     pub sms_from_whatsapp: bool,
     /// Answer to HELP by SMS; without it the provider answers.
@@ -62,7 +63,6 @@ pub struct RouteConfig {
     pub channel: ChannelKind,
     pub sender: String,
     pub gate: GateConfig,
-    pub rule: RuleConfig,
 }
 
 /// How events to apps are tried again.

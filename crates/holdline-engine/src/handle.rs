@@ -6,11 +6,12 @@ use crate::intake;
 use crate::perform::Worker;
 use crate::ports::channel::HookRefusal;
 use crate::ports::ops::GroupResult;
+use crate::ports::records::HoldRecord;
 use crate::ports::{Channel, HookRequest, Op, Store, StoreError};
 use crate::post::PostLoop;
 use crate::receive::keywords;
 use crate::receive::{self, HookError, ReceiveLoop};
-use crate::request::{Accepted, NewMessage, Refusal, RouteStatus, Totals};
+use crate::request::{Accepted, Check, NewMessage, Refusal, RouteStatus, Told, Totals};
 use crate::shared::batcher::{BatchLoop, batcher};
 use crate::shared::counts::Counts;
 use crate::shared::endpoints::Endpoints;
@@ -37,6 +38,8 @@ pub struct Loops {
     pub receive: ReceiveLoop,
     pub post: PostLoop,
     pub help: HelpLoop,
+    /// What should be looked at outside; answers come back by [`Engine::tell`].
+    pub checks: mpsc::Receiver<Check>,
     /// WABAs whose templates should be synced soon.
     pub template_wishes: mpsc::Receiver<String>,
 }
@@ -58,6 +61,7 @@ impl Engine {
         let (raw_tx, raw_rx) = mpsc::channel(RAW_QUEUE_MAX);
         let (template_tx, template_wishes) = mpsc::channel(WISHES_MAX);
         let (help_tx, help_rx) = mpsc::channel(WISHES_MAX);
+        let (checks_tx, checks) = mpsc::channel(WISHES_MAX);
         let list = ports.store.endpoints().await?;
         let endpoints = Endpoints::new(list, config.wabas.clone(), config.app_senders.clone());
         let queues = Queues {
@@ -66,6 +70,7 @@ impl Engine {
             raw_queue: raw_tx,
             template_wishes: template_tx,
             help_wishes: help_tx,
+            checks: checks_tx,
         };
         let shared = Arc::new(Shared::new(ports, config, queues, endpoints));
         let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx).await?;
@@ -79,6 +84,7 @@ impl Engine {
                 shared: Arc::clone(&shared),
                 wishes: help_rx,
             },
+            checks,
             template_wishes,
         };
         Ok((Self { shared }, loops))
@@ -106,6 +112,36 @@ impl Engine {
     /// When it is unknown or has ended.
     pub async fn retry_now(&self, id: MessageId) -> Result<(), Refusal> {
         self.ask(id, |reply| Event::RetryNow { id, reply }).await
+    }
+
+    /// A look outside showed something.
+    pub async fn tell(&self, told: Told) {
+        // The driver has ended: nobody decides by it any more.
+        let _ = self.shared.mailbox.send(Event::Told(Box::new(told))).await;
+    }
+
+    /// An operator overrules the health of a scope until a time; audited.
+    ///
+    /// # Errors
+    /// When no scope has this name, or the driver is busy.
+    pub async fn hold(&self, hold: HoldRecord) -> Result<(), Refusal> {
+        let hold = Box::new(hold);
+        self.say(|reply| Event::Hold { hold, reply }).await
+    }
+
+    /// An operator takes that back; audited.
+    ///
+    /// # Errors
+    /// When there is nothing to take back, or the driver is busy.
+    pub async fn release(&self, scope: &str, actor: &str, reason: &str) -> Result<(), Refusal> {
+        let [scope, actor, reason] = [scope, actor, reason].map(str::to_owned);
+        self.say(|reply| Event::Release {
+            scope,
+            actor,
+            reason,
+            reply,
+        })
+        .await
     }
 
     /// Writes through the group commit.
@@ -213,6 +249,13 @@ impl Engine {
         if self.shared.store.message(id).await?.is_none() {
             return Err(Refusal::UnknownMessage);
         }
+        self.say(event).await
+    }
+
+    async fn say(
+        &self,
+        event: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Event,
+    ) -> Result<(), Refusal> {
         let (reply, result) = oneshot::channel();
         let busy = |_| Refusal::Busy { retry_after_s: 1 };
         self.shared.mailbox.try_send(event(reply)).map_err(busy)?;

@@ -5,7 +5,6 @@
 
 pub mod config;
 pub mod contract;
-//CONTRACT
 mod driver;
 mod handle;
 mod intake;
@@ -18,6 +17,7 @@ pub mod request;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use config::EngineConfig;
 pub use driver::Driver;

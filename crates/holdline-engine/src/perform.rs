@@ -1,5 +1,5 @@
-//! Performs committed attempts of one route against its channel, and reports every outcome. Holds
-//! as many at once as the route's gate lets out; a hanging provider fills only its own slots.
+//! Performs committed attempts of one sender against its channel, and reports every outcome. Holds
+//! as many at once as the sender's gate lets out; a hanging provider fills only its own slots.
 
 use crate::driver::event::{Event, OutcomeEvent, Work};
 use crate::ports::Channel;
@@ -9,15 +9,14 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use holdline_core::message::{Fault, FaultClass, Outcome};
-use holdline_core::routing::RouteIx;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// To be run by one task per route.
+/// To be run by one task per sender.
 pub struct Worker {
     shared: Arc<Shared>,
-    route: RouteIx,
+    sender: String,
     channel: Arc<dyn Channel>,
     queue: mpsc::Receiver<Work>,
     slots: usize,
@@ -26,7 +25,7 @@ pub struct Worker {
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker")
-            .field("route", &self.route)
+            .field("sender", &self.sender)
             .finish_non_exhaustive()
     }
 }
@@ -34,14 +33,14 @@ impl std::fmt::Debug for Worker {
 impl Worker {
     pub(crate) fn new(
         shared: &Arc<Shared>,
-        route: RouteIx,
+        sender: String,
         channel: Arc<dyn Channel>,
         queue: mpsc::Receiver<Work>,
         slots: usize,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
-            route,
+            sender,
             channel,
             queue,
             slots,
@@ -79,22 +78,27 @@ impl Worker {
     fn start(&self, work: Work) -> BoxFuture<'static, Event> {
         let channel = Arc::clone(&self.channel);
         let shared = Arc::clone(&self.shared);
-        let route = self.route;
+        let sender = self.sender.clone();
         match work {
-            Work::Send(dispatch) => Box::pin(async move {
+            Work::Send {
+                route,
+                started_at,
+                dispatch,
+            } => Box::pin(async move {
                 let outcome = send(&shared, &*channel, &dispatch).await;
                 shared.counts.attempt(channel.kind(), &outcome);
                 Event::Outcome(Box::new(OutcomeEvent {
                     key: dispatch.key,
                     route,
+                    started_at: Some(started_at),
                     outcome,
                     channel: dispatch.hop.channel,
                     address: dispatch.hop.address.clone(),
                 }))
             }),
-            Work::Probe { sender } => Box::pin(async move {
+            Work::Probe { number } => Box::pin(async move {
                 let outcome = channel.probe(&sender).await;
-                Event::Probed { route, outcome }
+                Event::Probed { number, outcome }
             }),
         }
     }

@@ -1,8 +1,10 @@
 //! What callers ask of the engine, and how it answers them. Plain data.
 
 use bytes::Bytes;
-use holdline_core::health::Health;
-use holdline_core::message::{ClassSet, DuplicateRule, Priority, Success};
+use holdline_core::health::board::HoldKind;
+use holdline_core::health::board::{AccountWord, FeedSeen, NetworkSeen};
+use holdline_core::health::{Course, Feature, Health};
+use holdline_core::message::{ClassSet, DuplicateRule, Outcome, Priority, Success};
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
 use std::fmt;
 
@@ -17,6 +19,8 @@ pub struct NewMessage {
     /// The recipient exactly as the caller wrote it.
     pub to_input: String,
     pub kind: String,
+    /// What of WhatsApp it uses: its share of an outage may be its own.
+    pub feature: Feature,
     /// The Cloud API message object, byte for byte.
     pub body: Bytes,
     pub opaque: Option<String>,
@@ -120,6 +124,8 @@ pub enum Refusal {
     UnknownMessage,
     #[error("the message has ended already")]
     AlreadyEnded,
+    #[error("no such scope: {0}")]
+    UnknownScope(String),
 }
 
 impl From<StoreError> for Refusal {
@@ -145,6 +151,98 @@ pub struct RouteStatus {
     pub waiting: usize,
     pub in_flight: u32,
     pub oldest_waiting_at: Option<Timestamp>,
+    /// Messages a second that may leave: less than configured while the provider throttles.
+    pub rate_per_s: f64,
+    /// An operator's word that bears on it.
+    pub hold: Option<HoldStatus>,
+    /// Every part of it, or around it, that is not as it should be.
+    pub scopes: Vec<ScopeStatus>,
+}
+
+/// A scope that is not as it should be.
+#[derive(Clone, Debug)]
+pub struct ScopeStatus {
+    pub name: String,
+    pub words: String,
+    pub health: Health,
+    pub since: Timestamp,
+    pub reason: String,
+    pub course: Course,
+}
+
+/// An operator's word, until it expires.
+#[derive(Clone, Debug)]
+pub struct HoldStatus {
+    pub scope: String,
+    pub kind: HoldKind,
+    pub reason: String,
+    pub until: Timestamp,
+}
+
+/// Something to be looked at, outside of traffic and probes; the answer comes back as a [`Told`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Control hosts, resolvers, a connection to the provider.
+    Network {
+        channel: ChannelKind,
+        sender: String,
+    },
+    /// The provider's own word about our account.
+    Account {
+        channel: ChannelKind,
+        sender: String,
+    },
+    /// What became of these messages, whose receipts are missing.
+    History {
+        channel: ChannelKind,
+        sender: String,
+        messages: Vec<MessageId>,
+    },
+}
+
+/// What a look outside showed.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Feed(FeedSeen),
+    Network(NetworkSeen),
+    Account {
+        channel: ChannelKind,
+        sender: String,
+        word: AccountWord,
+        words: String,
+    },
+    /// `delivered`: messages without receipts have arrived by the provider's history.
+    History {
+        channel: ChannelKind,
+        sender: String,
+        delivered: bool,
+    },
+    /// Whether our own webhook can be reached from outside.
+    Webhook {
+        channel: ChannelKind,
+        reached: bool,
+        words: String,
+    },
+    /// An echo between two of our own numbers: sent, or arrived.
+    Echo(Echo),
+}
+
+/// A message to ourselves that tests sending, delivery and webhooks at once.
+#[derive(Clone, Debug)]
+pub struct Echo {
+    pub channel: ChannelKind,
+    /// The number that sent it, and the one that should get it (which matters when it leaves).
+    pub from: String,
+    pub to_number: String,
+    pub token: u64,
+    pub step: EchoStep,
+}
+
+#[derive(Clone, Debug)]
+pub enum EchoStep {
+    Leaves,
+    Ended(Outcome),
+    Arrived,
 }
 
 /// Everything that waits or is under way, counted.

@@ -89,6 +89,7 @@ fn accept(n: u32) -> Op {
 
 fn hop(channel: ChannelKind) -> PlannedHop {
     PlannedHop {
+        feature: holdline_core::health::Feature::Session,
         channel,
         sender: "106540352242922".to_owned(),
         address: Redacted::new("+15550100".to_owned()),

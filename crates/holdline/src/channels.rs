@@ -1,12 +1,12 @@
 //! From the configuration to the settings of the channels: one function a channel.
 
-use crate::config::{Config, EmailTls};
+use crate::config::{Config, EmailTls, HealthEcho};
 use crate::engine_config::{email_sender, sms_sender};
 use crate::secret::Secret;
 use holdline_channels::email::{EmailConfig, Login, TlsMode};
 use holdline_channels::http::ClientConfig;
 use holdline_channels::sms::SmsConfig;
-use holdline_channels::whatsapp::{GraphClient, WhatsappConfig, WhatsappSender};
+use holdline_channels::whatsapp::{EchoPair, GraphClient, WhatsappConfig, WhatsappSender};
 use holdline_channels::{BuildError, ChannelsConfig};
 use holdline_engine::ports::Channel;
 use std::sync::Arc;
@@ -40,6 +40,21 @@ pub(crate) fn client(config: &Config) -> ClientConfig {
     }
 }
 
+/// Two numbers of ours, one of which writes to the other; `None` where one is not configured.
+pub(crate) fn echo_pair(config: &Config, echo: &HealthEcho) -> Option<EchoPair> {
+    let number_of = |id: &str| {
+        let mut senders = config.whatsapp_senders.iter();
+        let sender = senders.find(|sender| sender.phone_number_id == id)?;
+        Some(sender.digits())
+    };
+    Some(EchoPair {
+        from: echo.from.clone(),
+        to: echo.to.clone(),
+        to_number: number_of(&echo.to)?,
+        from_number: number_of(&echo.from)?,
+    })
+}
+
 fn whatsapp(config: &Config) -> WhatsappConfig {
     let whatsapp = &config.whatsapp;
     let senders = config.whatsapp_senders.iter().map(|sender| WhatsappSender {
@@ -54,6 +69,11 @@ fn whatsapp(config: &Config) -> WhatsappConfig {
         app_secret: whatsapp.app_secret.as_ref().map(Secret::redacted),
         verify_token: whatsapp.verify_token.as_ref().map(Secret::redacted),
         senders: senders.collect(),
+        echoes: config
+            .echoes
+            .iter()
+            .filter_map(|it| echo_pair(config, it))
+            .collect(),
         user_agent: config.net.user_agent.clone(),
         timeout_ms: whatsapp.timeout_ms,
         connect_timeout_ms: whatsapp.connect_timeout_ms,

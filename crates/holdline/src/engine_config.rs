@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::http::auth::{DEFAULT_APP, app_may_use};
 use holdline_core::ChannelKind;
-use holdline_core::health::RuleConfig;
+use holdline_core::health::BoardConfig;
 use holdline_core::message::Priority;
 use holdline_core::routing::{GateConfig, Policy};
 use holdline_engine::EngineConfig;
@@ -33,6 +33,7 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
         expiry_ms: Priority::ALL.map(|_| failover.expires_after_s * 1_000),
         open_messages_max: config.limits.open_messages_max,
         routes: routes(config),
+        board: board(config),
         sms_from_whatsapp: config.sms.derive_from_whatsapp,
         sms_help_text: config.sms.help_text.clone(),
         wabas: config
@@ -102,6 +103,19 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
+fn board(config: &Config) -> BoardConfig {
+    let health = &config.health;
+    BoardConfig {
+        mtbfa_s: f64::from(health.false_alarm_days) * 86_400.0,
+        dwell_ms: health.dwell_ms,
+        hold_down_ms: health.hold_down_ms,
+        hold_down_max_ms: health.hold_down_max_ms.max(health.hold_down_ms),
+        probe_every_ms: health.probe_every_ms,
+        probe_burst_ms: health.probe_burst_ms,
+        probe_down_ms: health.probe_down_ms,
+    }
+}
+
 fn routes(config: &Config) -> Vec<RouteConfig> {
     let whatsapp = config.whatsapp_senders.iter().map(|sender| {
         let (slots, rate) = (config.whatsapp.in_flight_max, config.whatsapp.rate_per_s);
@@ -130,7 +144,6 @@ fn route(
     (in_flight_max, rate_per_s): (u32, u32),
 ) -> RouteConfig {
     let health = &config.health;
-    let trickle_interval_ms = health.trickle_interval_ms;
     RouteConfig {
         channel,
         sender: sender.to_owned(),
@@ -138,18 +151,9 @@ fn route(
             in_flight_max,
             in_flight_sick_max: in_flight_max.min(8),
             rate_per_s: f64::from(rate_per_s),
-            trickle_per_s: f64::from(health.ramp_start_per_s),
+            trickle_per_s: f64::from(health.test_per_s),
             ramp_doubling_ms: health.ramp_double_ms,
             ..GateConfig::default()
-        },
-        rule: RuleConfig {
-            window_ms: health.window_ms,
-            sample_max: health.sample_max as usize,
-            suspect_failures: health.failures_suspect as usize,
-            down_failures: health.failures_down as usize,
-            trickle_interval_ms,
-            trickle_interval_max_ms: trickle_interval_ms.max(60_000),
-            up_successes: health.successes_up,
         },
     }
 }

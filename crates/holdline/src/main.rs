@@ -14,6 +14,7 @@ mod secret;
 mod telemetry;
 mod tls;
 mod upkeep;
+mod watch;
 mod wiring;
 
 use clap::Parser as _;

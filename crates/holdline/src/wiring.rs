@@ -14,6 +14,7 @@ use crate::render::EventRenderer;
 use crate::telemetry::Metrics;
 use crate::tls::{RELOAD_INTERVAL, TlsReloader};
 use crate::upkeep;
+use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
@@ -76,7 +77,7 @@ impl Server {
             rest: JoinSet::new(),
         };
         upkeep::register_apps(&state).await?;
-        server.spawn_loops(loops, &state, &shutdown);
+        server.spawn_loops(loops, &state, &shutdown)?;
         server.spawn_listeners(listeners, &config, &http::router(state), &shutdown);
         Ok(server)
     }
@@ -92,7 +93,13 @@ impl Server {
         self.rest.shutdown().await;
     }
 
-    fn spawn_loops(&mut self, loops: Loops, state: &AppState, shutdown: &watch::Receiver<bool>) {
+    fn spawn_loops(
+        &mut self,
+        loops: Loops,
+        state: &AppState,
+        shutdown: &watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        lookout::spawn(&mut self.rest, state, loops.checks, shutdown)?;
         self.driver.spawn(loops.driver.run());
         self.rest.spawn(loops.batch.run());
         self.rest.spawn(loops.receive.run());
@@ -109,6 +116,7 @@ impl Server {
         ));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
+        Ok(())
     }
 
     fn spawn_listeners(
@@ -217,6 +225,7 @@ async fn assemble(
         metrics: Arc::new(Metrics::new()),
         public_base: Arc::clone(public_base),
         memo: Arc::new(Memo::default()),
+        feeds: Arc::new(FeedCell::new(&config.feeds())),
     };
     Ok((state, loops))
 }

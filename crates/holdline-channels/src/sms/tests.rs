@@ -371,7 +371,8 @@ fn messages_come_in_the_cloud_apis_shape() {
                 InboundItem::Message(message) => *message,
                 other @ (InboundItem::Receipt(_)
                 | InboundItem::Passed { .. }
-                | InboundItem::TemplatesChanged { .. }) => panic!("{other:?}"),
+                | InboundItem::TemplatesChanged { .. }
+                | InboundItem::Echo { .. }) => panic!("{other:?}"),
             })
             .collect::<Vec<_>>()
     };

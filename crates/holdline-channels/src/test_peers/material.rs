@@ -105,6 +105,7 @@ impl Library for TestLibrary {
 pub(crate) fn dispatch(channel: &str, sender: &str, address: &str, body: &Value) -> Dispatch {
     let id = MessageId(0x0193_5c9e_0000_7000_8000_0000_0000_0001);
     let hop = PlannedHop {
+        feature: holdline_core::health::Feature::Session,
         channel: ChannelKind::new(channel).unwrap(),
         sender: sender.into(),
         address: Redacted::new(address.into()),

@@ -1,31 +1,25 @@
-//! Whether a route works. Signals go in, verdicts with reasons come out; who asks for health never
-//! learns which [`Detector`] stands behind it.
+//! Whether a route works. Signals go in, verdicts with reasons come out; who asks for health gets
+//! a [`Standing`] and never learns which statistics stand behind it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`signal`] | what may happen, as evidence |
+//! | [`stats`] | the sequential statistics, with their sources |
+//! | [`baseline`] | what is usual, learned |
+//! | [`leaf`] | the detector of one sender, feature and country |
+//! | [`scope`] | how far a trouble reaches |
+//! | [`board`] | the state machine of every trouble: Suspect, Degraded, Down, Recovering, Up |
+//! | [`verdict`] | a change of state with its reason and course |
 
-pub mod rule;
+pub mod baseline;
+pub mod board;
+pub mod leaf;
+pub mod scope;
 pub mod signal;
+pub mod stats;
 pub mod verdict;
 
-pub use rule::{Rule, RuleConfig};
-pub use signal::{Evidence, Signal};
-pub use verdict::{Health, Verdict};
-
-use crate::Timestamp;
-
-/// Turns signals of one route into verdicts. The plain [`Rule`] is one; statistics will be others.
-pub trait Detector: Send {
-    /// Takes one signal. A verdict is returned only when the state changes.
-    fn observe(&mut self, signal: &Signal) -> Option<Verdict>;
-
-    /// Time has passed.
-    fn tick(&mut self, now: Timestamp) -> Option<Verdict>;
-
-    /// When `tick` is wanted next.
-    fn wake_at(&self) -> Option<Timestamp>;
-
-    /// The route should be probed now (asked at each wake-up).
-    fn wants_probe(&self, now: Timestamp) -> bool;
-
-    fn health(&self) -> Health;
-
-    fn since(&self) -> Timestamp;
-}
+pub use board::{Board, BoardConfig, NumberConfig, Standing, Wish};
+pub use scope::{Country, Feature, LeafKey, NumberIx, Scope};
+pub use signal::{Ended, Evidence, InboundKind, ReceiptSign, Signal};
+pub use verdict::{Course, EpisodeId, Health, Verdict};

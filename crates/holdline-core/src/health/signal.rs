@@ -1,30 +1,159 @@
-//! Evidence about one route: what a send or a probe came to, reduced to what bears on health.
+//! Evidence: what happened, reduced to what bears on health. The fault class is decided before any
+//! statistics (`message::outcome`); here only platform faults speak against a provider.
 
+use super::scope::NumberIx;
 use crate::Timestamp;
 use crate::message::{FaultClass, Outcome};
-use alloc::string::{String, ToString};
+use crate::routing::RouteIx;
+use alloc::string::String;
 
-/// One piece of evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal {
-    pub at: Timestamp,
-    /// From a probe, not from a message.
-    pub probe: bool,
-    pub evidence: Evidence,
+/// One piece of evidence. Times are the caller's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signal {
+    /// An attempt left.
+    Started { route: RouteIx, at: Timestamp },
+    /// It came to something.
+    Ended(Ended),
+    /// It was accepted, and receipts should follow.
+    Accepted { route: RouteIx, at: Timestamp },
+    /// One followed, or something that proves it.
+    Receipt {
+        route: RouteIx,
+        accepted_at: Timestamp,
+        at: Timestamp,
+        kind: ReceiptSign,
+    },
+    /// A person wrote.
+    Inbound {
+        number: NumberIx,
+        at: Timestamp,
+        kind: InboundKind,
+    },
+    /// A probe was answered, or was not.
+    Probed {
+        number: NumberIx,
+        at: Timestamp,
+        evidence: Option<Evidence>,
+    },
 }
 
-/// What it says.
+/// The end of one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    pub route: RouteIx,
+    pub at: Timestamp,
+    /// `None` when it was not seen to start (a receipt said that it failed).
+    pub started_at: Option<Timestamp>,
+    /// The first attempt of its message on this hop: repeats tell nothing new.
+    pub first: bool,
+    /// Anything that tells recipients apart.
+    pub recipient: u32,
+    /// `None` where the outcome says nothing about the provider.
+    pub evidence: Option<Evidence>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptSign {
+    /// The provider took it over.
+    Sent,
+    /// It is on the person's device.
+    Delivered,
+}
+
+/// What people write, as far as it can fail alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboundKind {
+    Text,
+    Image,
+    Audio,
+    Video,
+    Document,
+    Other,
+}
+
+impl InboundKind {
+    pub const ALL: [Self; 6] = [
+        Self::Text,
+        Self::Image,
+        Self::Audio,
+        Self::Video,
+        Self::Document,
+        Self::Other,
+    ];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Document => "document",
+            Self::Other => "other",
+        }
+    }
+
+    /// By the Cloud API's message type.
+    #[must_use]
+    pub fn of_type(name: &str) -> Self {
+        let named = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        named.unwrap_or(Self::Other)
+    }
+}
+
+/// What it says about the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// The provider did its work.
     Works,
     /// The provider failed: the code it gave, or how it was silent.
-    Fails { code: String },
+    Fails { code: String, nature: Nature },
     /// Our account is refused; the provider works (invariant 8).
     AccountRefused { code: String },
 }
 
+/// How a provider failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// It was not reached, or did not answer: it may be our own network.
+    Transport,
+    /// It answered that it fails.
+    Answered,
+    /// A code that may be our own fault: it counts only where the same worked lately.
+    Weak,
+}
+
+/// Codes for what was not answered at all, as the channels give them.
+const TRANSPORT: [&str; 11] = [
+    "connect",
+    "connect_timeout",
+    "dns",
+    "tls",
+    "timeout",
+    "reset",
+    "closed",
+    "io",
+    "no_outcome",
+    "transport",
+    "unreachable",
+];
+/// Meta's "unknown error": a fault of theirs or a malformed request of ours.
+const WEAK: &str = "1";
+
 impl Evidence {
+    #[must_use]
+    pub fn fails(code: &str) -> Self {
+        let nature = match code {
+            WEAK => Nature::Weak,
+            code if TRANSPORT.contains(&code) => Nature::Transport,
+            _ => Nature::Answered,
+        };
+        Self::Fails {
+            code: code.into(),
+            nature,
+        }
+    }
+
     /// What an outcome says about the provider; `None` where it says nothing.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Option<Self> {
@@ -32,11 +161,9 @@ impl Evidence {
             return Some(Self::Works);
         };
         match fault.class {
-            FaultClass::Platform => Some(Self::Fails {
-                code: fault.code.to_string(),
-            }),
+            FaultClass::Platform => Some(Self::fails(&fault.code)),
             FaultClass::Account => Some(Self::AccountRefused {
-                code: fault.code.to_string(),
+                code: fault.code.clone(),
             }),
             FaultClass::Request
             | FaultClass::Recipient
@@ -44,6 +171,22 @@ impl Evidence {
             | FaultClass::Template => Some(Self::Works),
             FaultClass::Throttled => None,
         }
+    }
+
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        matches!(self, Self::Fails { .. })
+    }
+
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        matches!(
+            self,
+            Self::Fails {
+                nature: Nature::Transport,
+                ..
+            }
+        )
     }
 }
 
@@ -59,18 +202,24 @@ mod tests {
 
     #[test]
     fn only_platform_faults_speak_against_the_provider() {
-        check(
-            FaultClass::Platform,
-            Some(Evidence::Fails { code: "7".into() }),
-        );
-        check(
-            FaultClass::Account,
-            Some(Evidence::AccountRefused { code: "7".into() }),
-        );
+        check(FaultClass::Platform, Some(Evidence::fails("7")));
+        let refused = Evidence::AccountRefused { code: "7".into() };
+        check(FaultClass::Account, Some(refused));
         check(FaultClass::Throttled, None);
         check(FaultClass::Recipient, Some(Evidence::Works));
         check(FaultClass::Request, Some(Evidence::Works));
         check(FaultClass::Template, Some(Evidence::Works));
         check(FaultClass::Engagement, Some(Evidence::Works));
+    }
+
+    #[test]
+    fn silence_and_refusals_are_told_apart() {
+        assert!(Evidence::fails("connect").is_transport());
+        assert!(!Evidence::fails("131016").is_transport());
+        let weak = Evidence::Fails {
+            code: "1".into(),
+            nature: Nature::Weak,
+        };
+        assert_eq!(Evidence::fails("1"), weak);
     }
 }

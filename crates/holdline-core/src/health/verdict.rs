@@ -1,5 +1,6 @@
 //! The states of a route, and a verdict: the change from one to another with its reason.
 
+use super::scope::Scope;
 use crate::Timestamp;
 use alloc::string::String;
 
@@ -58,13 +59,49 @@ impl Health {
 }
 
 /// A change of state, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
+    /// The trouble it belongs to: the same from its beginning to its end.
+    pub episode: EpisodeId,
+    pub scope: Scope,
+    /// The scope as APIs name it: `whatsapp/106540352242922/session/+49`.
+    pub name: String,
+    /// The scope as people say it.
+    pub scope_words: String,
     pub from: Health,
     pub to: Health,
     pub at: Timestamp,
     /// Words and figures for people: which signals, how many, since when.
     pub reason: String,
-    /// The earliest evidence of the trouble, where there is any.
+    pub course: Course,
+}
+
+/// Number of a trouble, unique in one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpisodeId(pub u64);
+
+/// How a trouble went, as far as it has got, and how good the detection was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// The earliest evidence, by the strongest signal.
     pub onset: Option<Timestamp>,
+    pub suspect_at: Option<Timestamp>,
+    pub degraded_at: Option<Timestamp>,
+    pub down_at: Option<Timestamp>,
+    pub recovering_at: Option<Timestamp>,
+    pub recovered_at: Option<Timestamp>,
+    /// The strongest signal.
+    pub signal: String,
+    /// How strong the evidence was, in nats.
+    pub nats: f64,
+    /// Observations that no detector with this false-alarm rate can do without, on average.
+    pub bound: Option<f64>,
+    /// Observations that were needed, divided by that.
+    pub ratio: Option<f64>,
+    /// The provider's own status feed, and when it first told.
+    pub feed: Option<(String, Timestamp)>,
+    /// The provider's code, where our account is at fault.
+    pub account_code: Option<String>,
+    /// The provider's `health_status` says the same.
+    pub account_confirmed: bool,
 }

@@ -95,6 +95,9 @@ fn judge(
             usable: false,
         };
     }
+    if view.held {
+        return Judgement::Stay(delivery.terms.expires_at);
+    }
     let patience_ms = policy.patience_ms(delivery.terms.priority);
     if view.health.is_usable() && view.blocked_until > now.plus_ms(patience_ms) {
         return Judgement::Pass {

@@ -33,18 +33,31 @@ impl Default for GateConfig {
     }
 }
 
-/// A token bucket with a cap on attempts in flight, whose rate follows the route's health.
+/// A token bucket with a cap on attempts in flight, whose rate follows the route's health and what
+/// the provider throttles. Attempts in flight are counted by the caller.
 #[derive(Clone, Debug)]
 pub struct Gate {
     config: GateConfig,
     tokens: f64,
     filled_at: Timestamp,
-    in_flight: u32,
     /// The ramp began then.
     ramp_since: Option<Timestamp>,
     blocked_until: Timestamp,
     health: Health,
+    /// What the provider seemed to bear when it last throttled us, and when that was.
+    borne: Option<(f64, Timestamp)>,
+    /// So much fails that more sends would tell nothing more.
+    severe: bool,
 }
+
+/// Multiplicative decrease, additive increase (Chiu and Jain 1989), as TCP does: a throttle halves
+/// the rate, and each second gives back this share of the limit.
+const DECREASE: f64 = 0.5;
+const INCREASE_PER_S: f64 = 0.02;
+/// What leaves by a route that is Degraded and mostly fails, in trickles.
+const SEVERE_TRICKLES: f64 = 4.0;
+/// Throttles of one burst count once.
+const DECREASE_MS: u64 = 1_000;
 
 impl Gate {
     #[must_use]
@@ -53,10 +66,11 @@ impl Gate {
             config,
             tokens: 1.0,
             filled_at: now,
-            in_flight: 0,
             ramp_since: None,
             blocked_until: Timestamp(0),
             health: Health::Up,
+            borne: None,
+            severe: false,
         }
     }
 
@@ -75,9 +89,30 @@ impl Gate {
         self.health = health;
     }
 
+    /// Degraded, and much of it fails: what may wait is not sent into it. A few a second are as
+    /// much evidence as there can be.
+    pub fn set_severe(&mut self, severe: bool, now: Timestamp) {
+        if self.severe != severe {
+            self.fill(now);
+            self.severe = severe;
+        }
+    }
+
     /// The provider asked for a pause.
     pub fn block_until(&mut self, until: Timestamp) {
         self.blocked_until = self.blocked_until.max(until);
+    }
+
+    /// We were too fast: slower at once, and back little by little.
+    pub fn throttled(&mut self, now: Timestamp) {
+        self.fill(now);
+        let fresh = self
+            .borne
+            .is_none_or(|(_, at)| now.since_ms(at) >= DECREASE_MS);
+        if fresh {
+            let slower = (self.limit(now) * DECREASE).max(self.config.trickle_per_s);
+            self.borne = Some((slower, now));
+        }
     }
 
     #[must_use]
@@ -85,56 +120,39 @@ impl Gate {
         self.blocked_until
     }
 
+    /// How many attempts may leave now, beside those in flight.
     #[must_use]
-    pub fn has_room(&mut self, now: Timestamp) -> bool {
-        self.room(now) > 0
-    }
-
-    /// How many attempts may leave now.
-    #[must_use]
-    pub fn room(&mut self, now: Timestamp) -> u32 {
+    pub fn room(&mut self, now: Timestamp, in_flight: u32) -> u32 {
         self.fill(now);
         if now < self.blocked_until {
             return 0;
         }
-        let slots = self.in_flight_max().saturating_sub(self.in_flight);
+        let slots = self.in_flight_max().saturating_sub(in_flight);
         slots.min(libm::floor(self.tokens.max(0.0)) as u32)
     }
 
     /// Back from an outage and still below the full rate.
     #[must_use]
     pub fn is_ramping(&self, now: Timestamp) -> bool {
-        self.ramp_since.is_some() && self.rate(now) < self.config.rate_per_s
+        self.ramp_since.is_some() && self.rate(now) < self.limit(now)
     }
 
     /// Counts one attempt as having left.
     pub fn take(&mut self) {
-        self.in_flight += 1;
         self.tokens -= 1.0;
     }
 
     /// An attempt that was counted did not leave after all.
     pub fn give_back(&mut self) {
-        self.release();
         self.tokens += 1.0;
-    }
-
-    /// An attempt ended.
-    pub fn release(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-    }
-
-    #[must_use]
-    pub const fn in_flight(&self) -> u32 {
-        self.in_flight
     }
 
     /// When there may be room again as far as time decides it; `None` when an outcome must come
     /// first.
     #[must_use]
-    pub fn room_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub fn room_at(&mut self, now: Timestamp, in_flight: u32) -> Option<Timestamp> {
         self.fill(now);
-        if self.in_flight >= self.in_flight_max() || self.rate(now) <= 0.0 {
+        if in_flight >= self.in_flight_max() || self.rate(now) <= 0.0 {
             return None;
         }
         let lacking = (1.0 - self.tokens).max(0.0);
@@ -142,11 +160,16 @@ impl Gate {
         Some(now.plus_ms(wait_ms).max(self.blocked_until))
     }
 
+    /// Messages a second that may leave now.
+    #[must_use]
+    pub fn rate_per_s(&self, now: Timestamp) -> f64 {
+        self.rate(now)
+    }
+
     fn in_flight_max(&self) -> u32 {
         match self.health {
-            Health::Up => self.config.in_flight_max,
-            Health::Suspect
-            | Health::Degraded
+            Health::Up | Health::Suspect => self.config.in_flight_max,
+            Health::Degraded
             | Health::Down
             | Health::Recovering
             | Health::AccountFault
@@ -170,21 +193,34 @@ impl Gate {
         match self.health {
             Health::Down | Health::AccountFault | Health::SelfImpaired => 0.0,
             Health::Recovering => self.config.trickle_per_s,
+            Health::Degraded if self.severe => {
+                (self.config.trickle_per_s * SEVERE_TRICKLES).min(self.limit(now))
+            }
             Health::Up | Health::Suspect | Health::Degraded => self.ramped(now),
         }
     }
 
     fn ramped(&self, now: Timestamp) -> f64 {
+        let limit = self.limit(now);
         let Some(since) = self.ramp_since else {
-            return self.config.rate_per_s;
+            return limit;
         };
         let doublings = now.since_ms(since) as f64 / self.config.ramp_doubling_ms.max(1) as f64;
         let rate = self.config.trickle_per_s * libm::exp2(doublings.min(40.0));
-        if rate >= self.config.rate_per_s * self.config.ramp_share {
-            self.config.rate_per_s
+        if rate >= limit * self.config.ramp_share {
+            limit
         } else {
             rate
         }
+    }
+
+    /// The configured limit, or less while the provider bears less.
+    fn limit(&self, now: Timestamp) -> f64 {
+        let most = self.config.rate_per_s;
+        self.borne.map_or(most, |(borne, at)| {
+            let passed_s = now.since_ms(at) as f64 / 1000.0;
+            (borne + passed_s * INCREASE_PER_S * most).min(most)
+        })
     }
 }
 
@@ -195,9 +231,8 @@ mod tests {
     fn sent_in(gate: &mut Gate, from_ms: i64, until_ms: i64) -> u32 {
         let mut sent = 0;
         for at in from_ms..until_ms {
-            while gate.has_room(Timestamp(at)) {
+            while gate.room(Timestamp(at), 0) > 0 {
                 gate.take();
-                gate.release();
                 sent += 1;
             }
         }
@@ -237,17 +272,36 @@ mod tests {
     }
 
     #[test]
-    fn a_hanging_provider_holds_few_slots_once_it_is_suspect() {
+    fn a_hanging_provider_holds_few_slots_once_it_is_degraded() {
         let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
-        gate.set_health(Health::Suspect, Timestamp(0));
+        gate.set_health(Health::Degraded, Timestamp(0));
         let mut held = 0;
         for at in 0..10_000 {
-            if gate.has_room(Timestamp(at)) {
+            if gate.room(Timestamp(at), held) > 0 {
                 gate.take();
                 held += 1;
             }
         }
         assert_eq!(held, 8);
-        assert_eq!(gate.room_at(Timestamp(10_000)), None);
+        assert_eq!(gate.room_at(Timestamp(10_000), held), None);
+    }
+
+    #[test]
+    fn a_throttle_halves_the_rate_and_time_gives_it_back() {
+        let mut gate = Gate::new(GateConfig::default(), Timestamp(0));
+        (0..50).for_each(|_| gate.throttled(Timestamp(0)));
+        assert!(
+            (gate.rate_per_s(Timestamp(0)) - 40.0).abs() < 1e-9,
+            "one burst counts once"
+        );
+        gate.throttled(Timestamp(1_000));
+        let slow = gate.rate_per_s(Timestamp(1_000));
+        assert!((20.0..21.0).contains(&slow), "{slow}");
+        assert_eq!(gate.rate_per_s(Timestamp(120_000)), 80.0);
+        (0..100).for_each(|n| gate.throttled(Timestamp(200_000 + n * 1_000)));
+        assert!(
+            gate.rate_per_s(Timestamp(300_000)) >= 1.0,
+            "never quite nothing"
+        );
     }
 }

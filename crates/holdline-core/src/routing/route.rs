@@ -4,7 +4,8 @@ use crate::Timestamp;
 use crate::health::Health;
 use crate::message::Priority;
 
-/// Position of a route (sender, provider, destination class) in the shell's route table.
+/// Position of a route (sender, feature and country of destination) in the shell's route table,
+/// and of its leaf on the health board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteIx(pub u16);
 
@@ -18,6 +19,8 @@ pub struct RouteView {
     pub room: bool,
     /// Back from an outage and still held below its full rate.
     pub ramping: bool,
+    /// An operator keeps everything where it is: nothing leaves, nothing moves away.
+    pub held: bool,
     /// The provider asked us to stay away until then.
     pub blocked_until: Timestamp,
 }

@@ -2,7 +2,7 @@
 //! message of the same person. Bodies stay on disk.
 
 use crate::config::ORDER_WAIT_MAX_MS;
-use crate::driver::route_table::RouteTable;
+use crate::driver::routes::RouteTable;
 use crate::ports::records::MessageRecord;
 use holdline_core::message::{Delivery, Priority, State};
 use holdline_core::routing::{Policy, RouteIx};
@@ -191,7 +191,7 @@ impl Book {
         };
         leave_lane(entry, routes);
         entry.lane = Some(ix);
-        routes.get_mut(ix).waiting += 1;
+        routes.wait(ix);
         let at = usize::from(ix.0);
         if self.lanes.len() <= at {
             self.lanes.resize_with(at + 1, Lane::default);
@@ -210,6 +210,21 @@ impl Book {
                 if entry.lane == Some(ix) {
                     leave_lane(entry, routes);
                     return Some(id);
+                }
+            }
+        }
+        None
+    }
+
+    /// The most urgent, then oldest, that waits for this route, which stays.
+    pub(crate) fn peek_lane(&mut self, ix: RouteIx) -> Option<(Priority, MessageId)> {
+        let entries = &self.entries;
+        let lane = self.lanes.get_mut(usize::from(ix.0))?;
+        for queue in lane {
+            while let Some(id) = queue.front() {
+                match entries.get(id).filter(|entry| entry.lane == Some(ix)) {
+                    Some(entry) => return Some((entry.delivery.terms.priority, *id)),
+                    None => drop(queue.pop_front()),
                 }
             }
         }
@@ -265,8 +280,8 @@ impl Book {
 
     /// Lanes that nobody waits in hold only ids of those that have left.
     pub(crate) fn sweep_lanes(&mut self, routes: &RouteTable) {
-        for (ix, lane) in routes.indices().zip(&mut self.lanes) {
-            if routes.get(ix).waiting == 0 {
+        for (at, lane) in (0_u16..).zip(&mut self.lanes) {
+            if !routes.is_waited_for(RouteIx(at)) {
                 lane.iter_mut().for_each(VecDeque::clear);
             }
         }
@@ -331,8 +346,7 @@ impl Book {
 
 fn leave_lane(entry: &mut Entry, routes: &mut RouteTable) {
     if let Some(ix) = entry.lane.take() {
-        let route = routes.get_mut(ix);
-        route.waiting = route.waiting.saturating_sub(1);
+        routes.unwait(ix);
     }
 }
 

@@ -1,5 +1,5 @@
 //! From waiting to leaving: puts what is due into the lane of the route it would take, and lets
-//! out of each lane what the route has room for, most urgent first.
+//! out of the lanes of each sender what it has room for, most urgent first.
 
 use super::Driver;
 use super::event::Work;
@@ -7,7 +7,7 @@ use super::step::Extra;
 use super::turn::Turn;
 use crate::perform::Worker;
 use holdline_core::Timestamp;
-use holdline_core::health::Health;
+use holdline_core::health::{EpisodeId, NumberIx, Scope};
 use holdline_core::message::{Delivery, State};
 use holdline_core::routing::{Choice, RouteIx, choose};
 use tokio::sync::mpsc;
@@ -20,10 +20,10 @@ const TESTERS_LOOKED_AT: usize = 4_096;
 const TURN_SENDS_MAX: usize = 2_048;
 
 impl Driver {
-    /// One queue and one worker per route; the gate keeps the queue from ever being full.
+    /// One queue and one worker per sender; the gate keeps the queue from ever being full.
     pub(super) fn open_work(&mut self) -> Vec<Worker> {
         let mut workers = Vec::new();
-        for (ix, config) in self.routes.indices().zip(&self.shared.config.routes) {
+        for config in &self.shared.config.routes {
             let slots = config.gate.in_flight_max as usize + PROBE_SLOTS;
             let (tx, rx) = mpsc::channel(slots);
             let Some(channel) = self.shared.channels.get(&config.channel) else {
@@ -31,7 +31,14 @@ impl Driver {
                 continue;
             };
             self.work.push(Some(tx));
-            workers.push(Worker::new(&self.shared, ix, channel.clone(), rx, slots));
+            let sender = config.sender.clone();
+            workers.push(Worker::new(
+                &self.shared,
+                sender,
+                channel.clone(),
+                rx,
+                slots,
+            ));
         }
         workers
     }
@@ -60,58 +67,86 @@ impl Driver {
         }
     }
 
-    /// Lets out what each route has room for.
+    /// Lets out what each sender has room for.
     pub(super) fn dispatch(&mut self, turn: &mut Turn) {
         if self.shared.stop.is_stopped() {
             return;
         }
-        for ix in self.routes.indices() {
-            self.find_tester(ix, turn.now);
-            while turn.sends.len() < TURN_SENDS_MAX && self.routes.get(ix).has_room(turn.now) {
-                let Some(id) = self.book.pop_lane(ix, &mut self.routes) else {
+        for trouble in self.routes.testing(turn.now) {
+            self.find_tester(trouble, turn.now);
+        }
+        for mut routes in self.routes.waited_for().into_values() {
+            while turn.sends.len() < TURN_SENDS_MAX {
+                let Some(ix) = self.most_urgent(&mut routes, turn.now) else {
                     break;
                 };
-                let extra = Extra {
-                    open: Some(ix),
-                    ..Extra::default()
-                };
-                self.step(id, turn, extra, |machine, c| machine.handle_due(c));
+                self.let_out(ix, turn);
             }
         }
     }
 
-    /// A route that is being tested or ramped up takes the oldest that would rather go by it.
-    fn find_tester(&mut self, ix: RouteIx, now: Timestamp) {
-        let route = self.routes.get(ix);
-        let testing = route.detector.health() == Health::Recovering;
-        if !testing || route.waiting > 0 || !route.has_room(now) {
+    fn let_out(&mut self, ix: RouteIx, turn: &mut Turn) {
+        let Some(id) = self.book.pop_lane(ix, &mut self.routes) else {
+            return;
+        };
+        let extra = Extra {
+            open: Some(ix),
+            ..Extra::default()
+        };
+        self.step(id, turn, extra, |machine, c| machine.handle_due(c));
+    }
+
+    /// The route with room whose first message is the most urgent, then the oldest.
+    fn most_urgent(&mut self, routes: &mut Vec<RouteIx>, now: Timestamp) -> Option<RouteIx> {
+        let table = &self.routes;
+        routes.retain(|ix| table.room(*ix, now) > 0);
+        let heads = routes
+            .iter()
+            .filter_map(|ix| Some((self.book.peek_lane(*ix)?, *ix)));
+        heads.min().map(|(_, ix)| ix)
+    }
+
+    /// A trouble that is being tested takes the oldest that would rather go by one of its routes.
+    fn find_tester(&mut self, trouble: EpisodeId, now: Timestamp) {
+        let Some(scope) = self.routes.gate_scope(trouble) else {
+            return;
+        };
+        if self.routes.is_any_waited_for(&scope) {
             return;
         }
         let found = self
             .book
             .iter()
             .take(TESTERS_LOOKED_AT)
-            .find(|(id, entry)| {
+            .filter(|(id, entry)| {
                 let waits = matches!(entry.delivery.state, State::Waiting { due } if due <= now);
-                waits && self.book.may_go(**id) && self.would_take(&entry.delivery, ix, now)
+                waits && self.book.may_go(**id)
             })
-            .map(|(id, _)| *id);
-        if let Some(id) = found {
+            .find_map(|(id, entry)| {
+                let ix = self.would_test(&entry.delivery, trouble, now)?;
+                self.routes.is_covered(ix, &scope).then_some((*id, ix))
+            });
+        if let Some((id, ix)) = found {
             self.book.enter_lane(id, ix, &mut self.routes);
         }
     }
 
-    fn would_take(&self, delivery: &Delivery, ix: RouteIx, now: Timestamp) -> bool {
-        let seen = self.routes.seen_at(now).with_open(ix);
+    fn would_test(
+        &self,
+        delivery: &Delivery,
+        trouble: EpisodeId,
+        now: Timestamp,
+    ) -> Option<RouteIx> {
+        let seen = self.routes.seen_at(now).with_test(trouble);
         match choose(delivery, now, &self.shared.config.policy, &seen).0 {
-            Choice::Take(hop) => delivery.hops[usize::from(hop)].route == ix,
-            Choice::Queue(_) | Choice::Hold { .. } | Choice::Exhausted => false,
+            Choice::Take(hop) => Some(delivery.hops[usize::from(hop)].route),
+            Choice::Queue(_) | Choice::Hold { .. } | Choice::Exhausted => None,
         }
     }
 
-    /// Hands a committed attempt to the performers of its route.
-    pub(super) fn hand_out(&mut self, ix: RouteIx, work: Work) -> Result<(), Work> {
-        match self.work.get(usize::from(ix.0)) {
+    /// Hands committed work to the performers of its sender.
+    pub(super) fn hand_out(&mut self, number: NumberIx, work: Work) -> Result<(), Work> {
+        match self.work.get(usize::from(number.0)) {
             Some(Some(queue)) => queue
                 .try_send(work)
                 .map_err(mpsc::error::TrySendError::into_inner),
@@ -119,20 +154,19 @@ impl Driver {
         }
     }
 
-    pub(super) fn probe_if_wanted(&mut self, ix: RouteIx, now: Timestamp) {
-        let route = self.routes.get(ix);
-        if !route.configured || route.probing || !route.detector.wants_probe(now) {
+    pub(super) fn probe_if_wanted(&mut self, number: NumberIx, now: Timestamp) {
+        let sender = self.routes.sender(number);
+        if !sender.configured || sender.probing || !self.routes.board.take_probe(number, now) {
             return;
         }
-        let sender = route.sender.clone();
-        if self.hand_out(ix, Work::Probe { sender }).is_ok() {
-            self.routes.get_mut(ix).probing = true;
+        if self.hand_out(number, Work::Probe { number }).is_ok() {
+            self.routes.sender_mut(number).probing = true;
         }
     }
 
-    /// Looks again at what a route's change of health may move: what waits for room or is held,
-    /// and what pauses on that very route. Pauses on other routes go on.
-    pub(super) fn nudge_all(&mut self, ix: RouteIx, now: Timestamp) {
+    /// Looks again at what a change in this scope may move: what waits for room or is held, and
+    /// what pauses on one of its routes. Pauses elsewhere go on.
+    pub(super) fn nudge_all(&mut self, scope: &Scope, now: Timestamp) {
         for id in self.book.ids() {
             let Some(entry) = self.book.get(id) else {
                 continue;
@@ -141,10 +175,11 @@ impl Driver {
             let State::Waiting { due } = delivery.state else {
                 continue;
             };
+            let under = |ix: RouteIx| self.routes.is_covered(ix, scope);
             let in_plan = (0_u8..)
                 .zip(delivery.hops.iter())
-                .any(|(at, hop)| hop.route == ix && !delivery.is_spent(at));
-            let here = delivery.hops[usize::from(delivery.hop)].route == ix;
+                .any(|(at, hop)| under(hop.route) && !delivery.is_spent(at));
+            let here = under(delivery.hops[usize::from(delivery.hop)].route);
             let held = due >= delivery.terms.expires_at;
             if in_plan && (here || held || self.book.waits_for_room(id, now)) {
                 self.book.nudge(id, now, &mut self.routes);

@@ -2,10 +2,12 @@
 
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{Accept, Op};
-use crate::ports::records::ReceiptRecord;
+use crate::ports::records::{HoldRecord, ReceiptRecord};
+use crate::request::Told;
+use holdline_core::health::{InboundKind, NumberIx};
 use holdline_core::message::{Outcome, Receipt};
 use holdline_core::routing::RouteIx;
-use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted};
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 
 use super::turn::{AcceptAnswer, Reply};
 
@@ -13,9 +15,10 @@ use super::turn::{AcceptAnswer, Reply};
 pub(crate) enum Event {
     Accept(Box<AcceptEvent>),
     Outcome(Box<OutcomeEvent>),
-    /// A webhook that has been read: its receipts, and what is committed with them.
+    /// A webhook that has been read: its receipts, who wrote, and what is committed with them.
     Receipts {
         receipts: Vec<ReceiptEvent>,
+        wrote: Vec<Wrote>,
         ops: Vec<Op>,
     },
     /// A person said stop at one address.
@@ -33,9 +36,29 @@ pub(crate) enum Event {
         reply: Reply,
     },
     Probed {
-        route: RouteIx,
+        number: NumberIx,
         outcome: Outcome,
     },
+    /// A look outside.
+    Told(Box<Told>),
+    /// An operator speaks about a scope.
+    Hold {
+        hold: Box<HoldRecord>,
+        reply: Reply,
+    },
+    Release {
+        scope: String,
+        actor: String,
+        reason: String,
+        reply: Reply,
+    },
+}
+
+/// A person wrote to one of our senders.
+pub(crate) struct Wrote {
+    pub(crate) channel: ChannelKind,
+    pub(crate) sender: String,
+    pub(crate) kind: InboundKind,
 }
 
 pub(crate) struct AcceptEvent {
@@ -49,6 +72,8 @@ pub(crate) struct AcceptEvent {
 pub(crate) struct OutcomeEvent {
     pub(crate) key: AttemptKey,
     pub(crate) route: RouteIx,
+    /// When it left; `None` when it never did.
+    pub(crate) started_at: Option<Timestamp>,
     pub(crate) outcome: Outcome,
     /// Where it went, should the address turn out to be dead.
     pub(crate) channel: ChannelKind,
@@ -61,9 +86,15 @@ pub(crate) struct ReceiptEvent {
     pub(crate) record: ReceiptRecord,
 }
 
-/// What the performers of a route do.
+/// What the performers of a sender do.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Send(Box<Dispatch>),
-    Probe { sender: String },
+    Send {
+        route: RouteIx,
+        started_at: Timestamp,
+        dispatch: Box<Dispatch>,
+    },
+    Probe {
+        number: NumberIx,
+    },
 }

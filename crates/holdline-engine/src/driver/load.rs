@@ -3,13 +3,17 @@
 
 use super::Driver;
 use super::book::Entry;
+use super::outside::hold_of;
 use super::step::Extra;
 use super::turn::Turn;
-use crate::driver::route_table::RouteTable;
+use crate::driver::routes::RouteTable;
 use crate::ports::StoreError;
-use crate::ports::records::{DeliveryState, MessageRecord, StoredMessage};
+use crate::ports::records::{DeliveryState, MessageRecord, PlannedHop, StoredMessage};
 use crate::ports::store::PAGE_MAX;
+use crate::shared::Shared;
+use holdline_core::health::Country;
 use holdline_core::message::{Delivery, Hop, State, Terms};
+use holdline_core::routing::RouteIx;
 use holdline_core::{MessageId, Timestamp};
 
 /// Commits of recovered deliveries, a page at a time.
@@ -88,6 +92,47 @@ impl Driver {
     }
 }
 
+/// The routes as they stood: what was learned, what was down, what operators said.
+pub(super) async fn routes(shared: &Shared, now: Timestamp) -> Result<RouteTable, StoreError> {
+    let best = |channel| {
+        let channel = shared.channels.get(&channel)?;
+        let capabilities = channel.capabilities();
+        Some((capabilities.best_receipt, capabilities.probe))
+    };
+    let mut table = RouteTable::new(&shared.config, &best, now);
+    let mut after: Option<String> = None;
+    loop {
+        let page = shared.store.baselines(after.as_deref(), PAGE_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        for record in &page {
+            table.learn_again(record, now);
+        }
+    }
+    let saved = shared.store.routes().await?;
+    let outages = shared.store.outages(PAGE_MAX).await?;
+    let gone = table.resume(&saved, &outages, now);
+    if !gone.is_empty() {
+        shared
+            .store
+            .commit(vec![crate::ports::Group(gone)].into())
+            .await?;
+    }
+    for record in shared.store.holds().await? {
+        if let Some(scope) = table.board.scope_named(&record.scope) {
+            table.board.hold(hold_of(scope, &record));
+        }
+    }
+    Ok(table)
+}
+
+/// The route of a hop: its sender towards the class of its address.
+pub(super) fn route_of(routes: &mut RouteTable, hop: &PlannedHop, now: Timestamp) -> RouteIx {
+    let country = Country::of_number(hop.address.expose());
+    let sender = (hop.channel, hop.sender.as_str());
+    routes.intern(sender, hop.feature, country, now)
+}
+
 /// The machine of a stored message; a fresh one when it has no state yet.
 pub(super) fn machine_of(
     message: &MessageRecord,
@@ -96,7 +141,7 @@ pub(super) fn machine_of(
     now: Timestamp,
 ) -> Delivery {
     let hops = message.plan.iter().map(|hop| Hop {
-        route: routes.intern(hop.channel, &hop.sender, now),
+        route: route_of(routes, hop, now),
         receipt_wait_ms: hop.receipt_wait_ms,
         wait_is_explicit: hop.wait_is_explicit,
         ttl_ms: hop.ttl_ms,

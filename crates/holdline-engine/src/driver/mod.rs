@@ -8,7 +8,8 @@ mod book;
 mod dispatch;
 pub(crate) mod event;
 mod load;
-mod route_table;
+mod outside;
+mod routes;
 mod save;
 mod step;
 pub(crate) mod turn;
@@ -20,13 +21,16 @@ use crate::ports::StoreError;
 use crate::ports::ops::Op;
 use crate::request::{Refusal, Totals};
 use crate::shared::Shared;
+use crate::watch::Watch;
 use book::{Book, Entry};
 use event::{AcceptEvent, Event, OutcomeEvent, ReceiptEvent, Work};
-use holdline_core::health::{Evidence, Signal};
-use holdline_core::message::{Delivery, Fault, Outcome, ReceiptKind, State, ThrottleScope};
-use holdline_core::routing::RouteIx;
+use holdline_core::health::{Ended, Evidence, NumberIx, Signal};
+use holdline_core::message::{
+    Delivery, Fault, FaultClass, Outcome, Progress, ReceiptKind, State, ThrottleScope,
+};
 use holdline_core::{MessageId, Timestamp};
-use route_table::RouteTable;
+use outside::Echoes;
+use routes::RouteTable;
 use std::sync::Arc;
 use step::Extra;
 use tokio::sync::mpsc;
@@ -36,6 +40,8 @@ use turn::{Pending, Turn};
 const TURN_TIMERS_MAX: usize = 2_048;
 /// The driver looks around at least this often.
 const TURN_WAIT_MAX_MS: u64 = 1_000;
+/// What was learned is saved so often.
+const LEARNED_EVERY_MS: u64 = 300_000;
 /// While stopping it only waits for outcomes.
 const STOPPING_WAIT_MS: u64 = 50;
 
@@ -45,7 +51,10 @@ pub struct Driver {
     mailbox: mpsc::Receiver<Event>,
     routes: RouteTable,
     book: Book,
-    /// One queue of performers per configured route.
+    watch: Watch,
+    echoes: Echoes,
+    learned_at: Timestamp,
+    /// One queue of performers per configured sender.
     work: Vec<Option<mpsc::Sender<Work>>>,
     /// Outcomes of attempts that were planned but did not leave, for the next turn.
     again: Vec<Event>,
@@ -74,14 +83,15 @@ impl Driver {
         mailbox: mpsc::Receiver<Event>,
     ) -> Result<(Self, Vec<Worker>), StoreError> {
         let now = shared.clock.now();
-        let saved = shared.store.routes().await?;
-        let outages = shared.store.outages(crate::ports::store::PAGE_MAX).await?;
-        let routes = RouteTable::new(&shared.config.routes, &saved, outages, now);
+        let routes = load::routes(&shared, now).await?;
         let mut driver = Self {
             shared,
             mailbox,
             routes,
             book: Book::default(),
+            watch: Watch::default(),
+            echoes: Echoes::default(),
+            learned_at: now,
             work: Vec::new(),
             again: Vec::new(),
         };
@@ -110,9 +120,13 @@ impl Driver {
             self.arrange(&mut turn);
             self.dispatch(&mut turn);
             self.arrange(&mut turn);
+            self.take_verdicts(&mut turn);
             self.finish(turn).await;
             self.publish(self.shared.clock.now());
         }
+        let mut last = Turn::new(self.shared.clock.now());
+        self.save_learned(&mut last);
+        self.finish(last).await;
     }
 
     async fn wait(&mut self, events: &mut Vec<Event>) {
@@ -135,20 +149,24 @@ impl Driver {
             return now;
         }
         let timer = self.book.next_timer().unwrap_or(Timestamp::MAX);
-        let routes = self.routes.indices().filter_map(|ix| {
-            let route = self.routes.get(ix);
-            let room = (route.waiting > 0).then(|| route.room_at(now)).flatten();
-            let tick = route.detector.wake_at().filter(|_| !route.probing);
-            room.into_iter().chain(tick).min()
-        });
-        routes.min().unwrap_or(Timestamp::MAX).min(timer)
+        let waited_for = self.routes.waited_for().into_values().flatten();
+        let room = waited_for
+            .filter_map(|ix| self.routes.room_at(ix, now))
+            .min();
+        let board = self.routes.board.wake_at(now);
+        room.unwrap_or(Timestamp::MAX).min(timer).min(board)
     }
 
     async fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
             Event::Accept(accept) => self.accept(*accept, turn),
             Event::Outcome(outcome) => self.outcome(*outcome, turn).await,
-            Event::Receipts { receipts, ops } => {
+            Event::Receipts {
+                receipts,
+                wrote,
+                ops,
+            } => {
+                self.routes.heard(&wrote, turn.now);
                 let mut applied = true;
                 for receipt in receipts {
                     applied &= self.receipt(receipt, turn).await.is_ok();
@@ -189,11 +207,31 @@ impl Driver {
                 };
                 turn.replies.push((reply, answer));
             }
-            Event::Probed { route, outcome } => {
-                self.routes.get_mut(route).probing = false;
-                self.signal(route, &outcome, true, turn);
+            Event::Probed { number, outcome } => self.probed(number, &outcome, turn),
+            Event::Told(told) => {
+                self.told(*told, turn.now);
+                self.take_verdicts(turn);
+            }
+            Event::Hold { hold, reply } => self.hold(*hold, reply, turn),
+            Event::Release {
+                scope,
+                actor,
+                reason,
+                reply,
+            } => {
+                self.release((&scope, &actor, &reason), reply, turn);
             }
         }
+    }
+
+    fn probed(&mut self, number: NumberIx, outcome: &Outcome, turn: &mut Turn) {
+        self.routes.sender_mut(number).probing = false;
+        self.routes.board.observe(&Signal::Probed {
+            number,
+            at: turn.now,
+            evidence: Evidence::of(outcome),
+        });
+        self.take_verdicts(turn);
     }
 
     fn accept(&mut self, event: AcceptEvent, turn: &mut Turn) {
@@ -244,16 +282,15 @@ impl Driver {
             outcome,
             ..
         } = &event;
-        self.routes.get(*route).release();
-        self.signal(*route, outcome, false, turn);
+        self.routes.release(*route);
+        self.signal(&event, turn);
         if let Outcome::Throttled {
             until,
             scope: ThrottleScope::Route,
             ..
         } = outcome
         {
-            let until = until.unwrap_or(turn.now.plus_ms(1_000));
-            self.routes.get(*route).block_until(until);
+            self.routes.throttled(*route, *until, turn.now);
         }
         let id = key.message;
         let open = self.book.get(id).is_some();
@@ -280,6 +317,10 @@ impl Driver {
         let id = event.key.message;
         if let ReceiptKind::Failed(fault) = &event.receipt.kind {
             self.failed_receipt(&event, fault.clone(), turn).await?;
+        }
+        if let ReceiptKind::Reached(progress) = &event.receipt.kind {
+            let board = &mut self.routes.board;
+            self.watch.receipt(board, event.key, *progress, turn.now);
         }
         let open = self.book.get(id).is_some();
         if !open && !self.load_ended(id, turn.now).await? {
@@ -312,19 +353,24 @@ impl Driver {
         let Some(hop) = attempt.and_then(|a| stored.message.plan.get(usize::from(a.hop))) else {
             return Ok(());
         };
-        let route = self.routes.intern(hop.channel, &hop.sender, turn.now);
+        let route = load::route_of(&mut self.routes, hop, turn.now);
         let outcome = Outcome::Rejected(fault.clone());
-        if fault.class == holdline_core::message::FaultClass::Platform {
-            self.signal(route, &outcome, false, turn);
-        }
         let (channel, address) = (hop.channel, hop.address.clone());
         let told = OutcomeEvent {
             key: event.key,
             route,
+            started_at: None,
             outcome,
             channel,
             address,
         };
+        // It will have no other receipt, whoever is to blame.
+        let board = &mut self.routes.board;
+        self.watch
+            .receipt(board, event.key, Progress::Delivered, turn.now);
+        if fault.class == FaultClass::Platform {
+            self.signal(&told, turn);
+        }
         if let Some(op) = self.unreachable_note_for(&told, &fault, stored.message.contact, turn.now)
         {
             turn.push_alone(vec![op]);
@@ -332,26 +378,50 @@ impl Driver {
         Ok(())
     }
 
-    fn signal(&mut self, ix: RouteIx, outcome: &Outcome, probe: bool, turn: &mut Turn) {
-        let Some(evidence) = Evidence::of(outcome) else {
-            return;
-        };
-        let signal = Signal {
-            at: turn.now,
-            probe,
-            evidence,
-        };
-        if let Some(verdict) = self.routes.observe(ix, &signal) {
-            self.take_verdict(ix, &verdict, turn);
+    /// What an outcome says of the route, and the receipts it makes due.
+    fn signal(&mut self, event: &OutcomeEvent, turn: &mut Turn) {
+        let (key, route, at) = (event.key, event.route, turn.now);
+        let entry = self.book.get(key.message);
+        let is_current = |entry: &&Entry| entry.delivery.number() == key.number;
+        let first = entry
+            .filter(is_current)
+            .is_some_and(|it| it.delivery.tries <= 1);
+        let recipient = entry.map_or(key.message.0, |entry| entry.contact.0) as u32;
+        let tried = entry.and_then(|entry| {
+            entry
+                .delivery
+                .attempts
+                .get(usize::from(key.number).checked_sub(1)?)
+        });
+        let reached = tried.map_or(Progress::None, |tried| tried.reached);
+        self.routes.board.observe(&Signal::Ended(Ended {
+            route,
+            at,
+            started_at: event.started_at,
+            first,
+            recipient,
+            evidence: Evidence::of(&event.outcome),
+        }));
+        let accepted = matches!(event.outcome, Outcome::Accepted { .. });
+        if accepted && self.routes.sender_of(route).receipts {
+            self.watch
+                .accepted(&mut self.routes.board, key, (route, at), reached);
         }
+        self.take_verdicts(turn);
     }
 
     fn look_at_time(&mut self, turn: &mut Turn) {
-        for ix in self.routes.indices() {
-            self.probe_if_wanted(ix, turn.now);
-            if let Some(verdict) = self.routes.tick(ix, turn.now) {
-                self.take_verdict(ix, &verdict, turn);
-            }
+        self.expire_holds(turn);
+        for number in self.routes.numbers() {
+            self.probe_if_wanted(number, turn.now);
+        }
+        self.routes.board.tick(turn.now, self.shared.ids.draw());
+        self.take_verdicts(turn);
+        self.routes.weigh(turn.now);
+        self.end_ramps(turn.now);
+        if turn.now.since_ms(self.learned_at) >= LEARNED_EVERY_MS {
+            self.learned_at = turn.now;
+            self.save_learned(turn);
         }
         for _ in 0..TURN_TIMERS_MAX {
             let Some(id) = self.book.pop_timer(turn.now) else {
@@ -400,25 +470,18 @@ impl Driver {
 
     fn is_finished(&self) -> bool {
         self.shared.stop.is_over(self.shared.clock.now())
-            || (self.shared.stop.is_stopped() && self.in_flight() == 0)
+            || (self.shared.stop.is_stopped() && self.routes.in_flight() == 0)
             || (self.mailbox.is_closed() && self.mailbox.is_empty())
-    }
-
-    fn in_flight(&self) -> u32 {
-        self.routes
-            .indices()
-            .map(|ix| self.routes.status(ix, None).in_flight)
-            .sum()
     }
 
     /// Shows routes and totals to whoever asks.
     fn publish(&self, now: Timestamp) {
-        let routes = self
-            .routes
-            .indices()
-            .filter(|ix| self.routes.get(*ix).configured)
-            .map(|ix| self.routes.status(ix, self.book.oldest_in_lane(ix)));
-        self.shared.publish(routes.collect(), self.book.len(), now);
+        if self.shared.wants_routes(now) {
+            let oldest = |ix| self.book.oldest_in_lane(ix);
+            self.shared
+                .publish_routes(self.routes.statuses(now, &oldest));
+        }
+        self.shared.publish(self.book.len(), now);
         if self.shared.wants_totals(now) {
             self.shared.publish_totals(self.totals());
         }

@@ -4,7 +4,7 @@
 use super::Driver;
 use super::book::Book;
 use super::event::{Event, OutcomeEvent, Work};
-use super::route_table::RouteTable;
+use super::routes::RouteTable;
 use super::turn::{Pending, Planned, Reply, Turn, refusal_of};
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{AttemptEnd, GroupResult, Groups};
@@ -12,6 +12,7 @@ use crate::ports::records::MessageRecord;
 use crate::ports::store::COMMIT_GROUPS_MAX;
 use crate::ports::{Group, StoreError};
 use crate::request::{Accepted, Refusal};
+use holdline_core::health::Signal;
 use holdline_core::message::{Fault, FaultClass, Outcome, State, ThrottleScope};
 use holdline_core::routing::RouteIx;
 use holdline_core::{AttemptKey, MessageId, Redacted, Timestamp};
@@ -194,9 +195,26 @@ impl Driver {
                 message: record,
                 hop: planned,
             });
-            if self.hand_out(ix, Work::Send(dispatch)).is_err() {
-                self.not_performed(key, ix, "no_performer");
-            }
+            self.hand_over(ix, dispatch);
+        }
+    }
+
+    /// Hands a committed attempt to the performers of its sender.
+    fn hand_over(&mut self, route: RouteIx, dispatch: Box<Dispatch>) {
+        let (key, started_at) = (dispatch.key, self.shared.clock.now());
+        let number = self.routes.get(route).number;
+        let work = Work::Send {
+            route,
+            started_at,
+            dispatch,
+        };
+        if self.hand_out(number, work).is_ok() {
+            self.routes.board.observe(&Signal::Started {
+                route,
+                at: started_at,
+            });
+        } else {
+            self.not_performed(key, route, "no_performer");
         }
     }
 
@@ -209,7 +227,7 @@ impl Driver {
         match record.and_then(|record| record.plan.get(usize::from(hop))) {
             Some(planned) => {
                 let now = self.shared.clock.now();
-                self.routes.intern(planned.channel, &planned.sender, now)
+                super::load::route_of(&mut self.routes, planned, now)
             }
             None => self.route_of(id, hop),
         }
@@ -248,11 +266,12 @@ impl Driver {
             scope: ThrottleScope::Recipient,
             until: None,
         };
-        let channel = self.routes.get(route).channel;
+        let channel = self.routes.sender_of(route).channel;
         let address = Redacted::new(String::new());
         let event = OutcomeEvent {
             key,
             route,
+            started_at: None,
             outcome,
             channel,
             address,
@@ -268,7 +287,7 @@ fn undo(book: &mut Book, routes: &mut RouteTable, id: MessageId, sends: &mut Vec
             && let Some(entry) = book.get(id)
             && let Some(hop) = entry.delivery.hops.get(usize::from(planned.hop))
         {
-            routes.get(hop.route).give_back();
+            routes.give_back(hop.route);
         }
         planned.id != id
     });

@@ -112,8 +112,7 @@ impl Driver {
         turn: &mut Turn,
     ) -> AttemptRecord {
         let ix = self.route_of(id, hop);
-        let route = self.routes.get(ix);
-        route.take();
+        self.routes.take(ix);
         turn.sends.push(Planned { id, number, hop });
         AttemptRecord {
             key: AttemptKey {
@@ -121,8 +120,8 @@ impl Driver {
                 number,
             },
             hop,
-            channel: route.channel,
-            route: route.name.clone(),
+            channel: self.routes.sender_of(ix).channel,
+            route: self.routes.name(ix),
             started_at: turn.now,
             outcome: None,
             ended_at: None,
@@ -220,17 +219,15 @@ impl Driver {
 
     fn channel_of_last(&self, id: MessageId) -> ChannelKind {
         let hop = self.book.get(id).map_or(0, |entry| entry.delivery.hop);
-        self.routes.get(self.route_of(id, hop)).channel
+        self.routes.sender_of(self.route_of(id, hop)).channel
     }
 
     fn count_failover(&mut self, id: MessageId, reason: &Reason) {
         if let Reason::FailedOver { from, cause } = reason {
             let ix = self.route_of(id, *from);
             self.shared.counts.failover();
-            if *cause == Cause::RouteDown
-                && let Some(outage) = &mut self.routes.get_mut(ix).outage
-            {
-                outage.moved += 1;
+            if *cause == Cause::RouteDown {
+                self.routes.count_moved(ix);
             }
         }
     }

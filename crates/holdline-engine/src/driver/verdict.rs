@@ -1,66 +1,81 @@
-//! A route changed its health: say so, keep it, and look again at everything that waits.
+//! A scope changed its health: say so, keep it, and look again at everything that waits.
 
 use super::Driver;
 use super::step::Extra;
 use super::turn::Turn;
 use crate::ports::ops::Op;
-use crate::ports::records::{Event, EventKind, RouteRecord};
-use holdline_core::health::{Health, Verdict};
+use crate::ports::records::{Event, EventKind};
+use crate::request::Check;
+use holdline_core::Timestamp;
+use holdline_core::health::board::Wish;
+use holdline_core::health::{Health, Scope, Verdict};
 use holdline_core::id::OutageId;
 use holdline_core::message::State;
-use holdline_core::routing::RouteIx;
 
 impl Driver {
-    pub(super) fn take_verdict(&mut self, ix: RouteIx, verdict: &Verdict, turn: &mut Turn) {
-        let name = self.routes.get(ix).name.clone();
+    /// Takes up whatever the board has decided, until it has nothing more to say.
+    pub(super) fn take_verdicts(&mut self, turn: &mut Turn) {
+        for verdict in self.routes.board.take_verdicts() {
+            self.take_verdict(&verdict, turn);
+        }
+        for wish in self.routes.board.take_wishes() {
+            let check = self.check_of(wish);
+            // A hint: when too many wait, the next suspicion asks again.
+            let _ = self.shared.checks.try_send(check);
+        }
+    }
+
+    fn take_verdict(&mut self, verdict: &Verdict, turn: &mut Turn) {
         tracing::warn!(
-            route = %name, from = verdict.from.name(), to = verdict.to.name(),
-            reason = %verdict.reason, "route changed its health"
+            scope = %verdict.name, from = verdict.from.name(), to = verdict.to.name(),
+            reason = %verdict.reason, nats = verdict.course.nats, "health changed"
         );
-        self.keep(ix, &name, verdict, turn);
-        if changes_choices(verdict) {
-            self.nudge_all(ix, turn.now);
-            if verdict.to == Health::Down {
-                self.shorten_receipt_waits(ix, turn);
+        self.keep(verdict, turn);
+        if !(verdict.from.is_usable() && verdict.to.is_usable()) {
+            self.nudge_all(&verdict.scope, turn.now);
+        }
+        if verdict.to == Health::Down && verdict.from != Health::Down {
+            self.shorten_receipt_waits(&verdict.scope, turn);
+        }
+    }
+
+    fn keep(&mut self, verdict: &Verdict, turn: &mut Turn) {
+        let id = OutageId(self.shared.ids.id(turn.now));
+        let mut ops = self.routes.apply(verdict, id);
+        self.shared.counts.verdict(verdict.to.name());
+        for event in events_of(verdict) {
+            let hooks = self.shared.endpoints.hooks_for_all(id.0, &event, turn.now);
+            turn.hooks |= !hooks.is_empty();
+            ops.extend(hooks);
+        }
+        turn.push_alone(ops);
+    }
+
+    fn check_of(&self, wish: Wish) -> Check {
+        match wish {
+            Wish::Network { channel, sender } => Check::Network { channel, sender },
+            Wish::Account { channel, sender } => Check::Account { channel, sender },
+            Wish::History { channel, sender } => {
+                let number = self.routes.board.number_of(channel, &sender);
+                let of = |ix| Some(self.routes.get(ix).number) == number;
+                let messages = self.watch.owing(of);
+                Check::History {
+                    channel,
+                    sender,
+                    messages,
+                }
             }
         }
     }
 
-    fn keep(&mut self, ix: RouteIx, name: &str, verdict: &Verdict, turn: &mut Turn) {
-        let record = RouteRecord {
-            name: name.to_owned(),
-            health: verdict.to,
-            since: verdict.at,
-            reason: verdict.reason.clone(),
-            state: String::new(),
-        };
-        let mut ops = vec![Op::Route(record)];
-        let id = OutageId(self.shared.ids.id(turn.now));
-        ops.extend(self.routes.account(ix, verdict, id).map(Op::Outage));
-        let event = Event {
-            at: verdict.at,
-            kind: EventKind::Health {
-                route: name.to_owned(),
-                from: verdict.from,
-                to: verdict.to,
-                reason: verdict.reason.clone(),
-                scope: name.to_owned(),
-                onset: verdict.onset,
-                nats: 0.0,
-            },
-        };
-        let hooks = self.shared.endpoints.hooks_for_all(id.0, &event, turn.now);
-        turn.hooks |= !hooks.is_empty();
-        ops.extend(hooks);
-        turn.push_alone(ops);
-    }
-
     /// What was accepted just before a fall need not wait the patient time for its receipt.
-    fn shorten_receipt_waits(&mut self, ix: RouteIx, turn: &mut Turn) {
+    fn shorten_receipt_waits(&mut self, scope: &Scope, turn: &mut Turn) {
         for id in self.book.ids() {
             let on_route = self.book.get(id).is_some_and(|entry| {
                 matches!(entry.delivery.state, State::Placed { .. })
-                    && self.route_of(id, entry.delivery.hop) == ix
+                    && self
+                        .routes
+                        .is_covered(self.route_of(id, entry.delivery.hop), scope)
             });
             if on_route {
                 self.step(id, turn, Extra::default(), |machine, c| {
@@ -69,9 +84,56 @@ impl Driver {
             }
         }
     }
+
+    /// Troubles that are over and whose ramp is done let everything go again.
+    pub(super) fn end_ramps(&mut self, now: Timestamp) {
+        for scope in self.routes.sweep_gates(now) {
+            self.nudge_all(&scope, now);
+        }
+    }
+
+    /// What was learned is kept now and then, and when the process ends.
+    pub(super) fn save_learned(&mut self, turn: &mut Turn) {
+        let saved_at = turn.now;
+        let learned = self.routes.board.learned();
+        let ops = learned.into_iter().map(|(key, values)| {
+            let values = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            Op::Baseline(crate::ports::records::BaselineRecord {
+                key,
+                saved_at,
+                values,
+            })
+        });
+        turn.push_alone(ops.collect());
+    }
 }
 
-/// Between Up and Suspect nothing that waits would choose otherwise.
-fn changes_choices(verdict: &Verdict) -> bool {
-    !(verdict.from.is_usable() && verdict.to.is_usable())
+/// What apps are told of it.
+fn events_of(verdict: &Verdict) -> Vec<Event> {
+    let at: Timestamp = verdict.at;
+    let mut kinds = Vec::new();
+    if verdict.from != verdict.to {
+        kinds.push(EventKind::Health {
+            route: verdict.name.clone(),
+            from: verdict.from,
+            to: verdict.to,
+            reason: verdict.reason.clone(),
+            scope: verdict.scope_words.clone(),
+            onset: verdict.course.onset,
+            nats: verdict.course.nats,
+        });
+    }
+    let begins = verdict.from != verdict.to;
+    if verdict.to == Health::AccountFault && (begins || verdict.course.account_confirmed) {
+        kinds.push(EventKind::Account {
+            route: verdict.name.clone(),
+            code: verdict.course.account_code.clone().unwrap_or_default(),
+            reason: verdict.reason.clone(),
+            confirmed: verdict.course.account_confirmed,
+        });
+    }
+    kinds.into_iter().map(|kind| Event { at, kind }).collect()
 }

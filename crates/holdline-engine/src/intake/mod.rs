@@ -68,6 +68,7 @@ fn build(
         to: &new.to,
         hops: new.hops.as_deref(),
         priority: new.priority,
+        feature: new.feature,
         contact,
         now,
     };

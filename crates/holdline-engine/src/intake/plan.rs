@@ -10,6 +10,7 @@ use crate::ports::records::{AddressRecord, ContactRecord, PlannedHop, WA_USER};
 use crate::request::{HopRequest, Recipient, Refusal};
 use crate::shared::Shared;
 use holdline_core::contact::Consent;
+use holdline_core::health::Feature;
 use holdline_core::message::terms::HOPS_MAX;
 use holdline_core::message::{Priority, Success};
 use holdline_core::{ChannelKind, Redacted, Timestamp};
@@ -19,6 +20,7 @@ pub(crate) struct PlanInput<'a> {
     pub(crate) to: &'a Recipient,
     pub(crate) hops: Option<&'a [HopRequest]>,
     pub(crate) priority: Priority,
+    pub(crate) feature: Feature,
     pub(crate) contact: &'a ContactRecord,
     pub(crate) now: Timestamp,
 }
@@ -131,6 +133,10 @@ fn planned(
         success: hop.success.unwrap_or(Success::Delivered).min(best),
         on: hop.on.unwrap_or_default(),
         template: hop.template.clone(),
+        feature: match hop.channel {
+            ChannelKind::WHATSAPP => input.feature,
+            _other => Feature::Session,
+        },
     })
 }
 

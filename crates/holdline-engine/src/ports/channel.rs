@@ -55,6 +55,13 @@ pub enum InboundItem {
     TemplatesChanged {
         waba: String,
     },
+    /// An echo between two numbers of ours came in, or proved otherwise that the provider works.
+    /// Belongs to no person and to no app.
+    Echo {
+        /// The sender that wrote it.
+        from: String,
+        token: u64,
+    },
 }
 
 /// The provider's later word about an attempt.

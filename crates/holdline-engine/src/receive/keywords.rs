@@ -89,6 +89,7 @@ pub(crate) fn help_message(shared: &Shared, value: String) -> NewMessage {
         "messaging_product": "whatsapp", "to": value, "type": "text", "text": {"body": text},
     });
     NewMessage {
+        feature: holdline_core::health::Feature::Session,
         app: String::from("holdline"),
         sender: String::new(),
         to: Recipient::Address {

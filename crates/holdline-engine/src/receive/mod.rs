@@ -6,7 +6,7 @@
 pub(crate) mod keywords;
 
 use crate::config::CHOICE_WINDOW_MS;
-use crate::driver::event::{Event as DriverEvent, ReceiptEvent};
+use crate::driver::event::{Event as DriverEvent, ReceiptEvent, Wrote};
 use crate::intake::find_by_address;
 use crate::ports::channel::{HookRefusal, InboundItem, InboundMessage, InboundReceipt};
 use crate::ports::ops::{AddressNote, Op};
@@ -16,7 +16,9 @@ use crate::ports::records::{
 };
 use crate::ports::store::PAGE_MAX;
 use crate::ports::{Channel, HookRequest, StoreError};
+use crate::request::{Echo, EchoStep, Told};
 use crate::shared::Shared;
+use holdline_core::health::InboundKind;
 use holdline_core::id::InboundId;
 use holdline_core::message::{Receipt, ReceiptKind};
 use holdline_core::{AttemptKey, ChannelKind, Redacted, Timestamp};
@@ -139,6 +141,10 @@ impl ReceiveLoop {
             Vec::new()
         });
         let mut receipts = Vec::new();
+        let wrote = items
+            .iter()
+            .filter_map(|item| wrote(channel.kind(), item))
+            .collect();
         for item in items {
             if let Err(error) = self.item(channel, item, &mut receipts).await {
                 tracing::error!(%error, "a webhook could not be worked off; read again later");
@@ -150,7 +156,11 @@ impl ReceiveLoop {
         let _ = self
             .shared
             .mailbox
-            .send(DriverEvent::Receipts { receipts, ops })
+            .send(DriverEvent::Receipts {
+                receipts,
+                wrote,
+                ops,
+            })
             .await;
     }
 
@@ -177,8 +187,25 @@ impl ReceiveLoop {
             InboundItem::TemplatesChanged { waba } => {
                 let _ = self.shared.template_wishes.try_send(waba);
             }
+            InboundItem::Echo { from, token } => {
+                self.shared.counts.inbound(kind, "echo");
+                self.echo(kind, from, token).await;
+            }
         }
         Ok(())
+    }
+
+    async fn echo(&self, channel: ChannelKind, from: String, token: u64) {
+        let echo = Echo {
+            channel,
+            from,
+            to_number: String::new(),
+            token,
+            step: EchoStep::Arrived,
+        };
+        let told = Box::new(Told::Echo(echo));
+        // The driver has ended: nobody decides by it any more.
+        let _ = self.shared.mailbox.send(DriverEvent::Told(told)).await;
     }
 
     async fn receipt(
@@ -395,6 +422,21 @@ impl ReceiveLoop {
             shared.hooks_wake.notify_one();
         }
         Ok(())
+    }
+}
+
+/// That somebody wrote, as far as it bears on health.
+fn wrote(channel: ChannelKind, item: &InboundItem) -> Option<Wrote> {
+    match item {
+        InboundItem::Message(message) => Some(Wrote {
+            channel,
+            sender: message.to.clone(),
+            kind: InboundKind::of_type(&message.kind),
+        }),
+        InboundItem::Receipt(_)
+        | InboundItem::Passed { .. }
+        | InboundItem::TemplatesChanged { .. }
+        | InboundItem::Echo { .. } => None,
     }
 }
 

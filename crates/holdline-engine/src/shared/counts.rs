@@ -13,8 +13,10 @@ pub struct Counts {
     pub duplicates: u64,
     /// By channel and outcome.
     pub attempts: BTreeMap<(ChannelKind, &'static str), u64>,
-    /// By channel and `receipt`, `message` or `other`.
+    /// By channel and `receipt`, `message`, `echo` or `other`.
     pub inbound: BTreeMap<(ChannelKind, &'static str), u64>,
+    /// Changes of health, by what they came to.
+    pub verdicts: BTreeMap<&'static str, u64>,
     /// Posts to apps: `taken`, `retried`, `dropped`.
     pub hooks: BTreeMap<&'static str, u64>,
 }
@@ -53,6 +55,10 @@ impl CountsCell {
 
     pub(crate) fn inbound(&self, channel: ChannelKind, what: &'static str) {
         self.with(|counts| *counts.inbound.entry((channel, what)).or_default() += 1);
+    }
+
+    pub(crate) fn verdict(&self, to: &'static str) {
+        self.with(|counts| *counts.verdicts.entry(to).or_default() += 1);
     }
 
     pub(crate) fn hook(&self, what: &'static str) {

@@ -9,7 +9,7 @@ use crate::config::EngineConfig;
 use crate::driver::event::Event;
 use crate::ports::records::RawInbound;
 use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
-use crate::request::{RouteStatus, Totals};
+use crate::request::{Check, RouteStatus, Totals};
 use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, mpsc};
 
-/// Totals are counted at most this often.
+/// Routes are shown, and totals counted, at most this often.
+const ROUTES_EVERY_MS: i64 = 50;
 const TOTALS_EVERY_MS: i64 = 500;
 /// Distinct app and sender names kept in memory.
 const WORDS_MAX: usize = 10_000;
@@ -66,8 +67,10 @@ pub(crate) struct Shared {
     pub(crate) template_wishes: mpsc::Sender<String>,
     /// Numbers whose owner asked for help by SMS.
     pub(crate) help_wishes: mpsc::Sender<String>,
+    pub(crate) checks: mpsc::Sender<Check>,
     routes: RwLock<Vec<RouteStatus>>,
     totals: RwLock<Totals>,
+    routes_at: AtomicI64,
     totals_at: AtomicI64,
     turned_at: AtomicI64,
     open: AtomicUsize,
@@ -82,6 +85,7 @@ pub(crate) struct Queues {
     pub(crate) raw_queue: mpsc::Sender<RawInbound>,
     pub(crate) template_wishes: mpsc::Sender<String>,
     pub(crate) help_wishes: mpsc::Sender<String>,
+    pub(crate) checks: mpsc::Sender<Check>,
 }
 
 impl Shared {
@@ -112,9 +116,11 @@ impl Shared {
             counts: CountsCell::default(),
             template_wishes: queues.template_wishes,
             help_wishes: queues.help_wishes,
+            checks: queues.checks,
             routes: RwLock::default(),
             totals: RwLock::default(),
-            totals_at: AtomicI64::new(0),
+            routes_at: AtomicI64::new(-ROUTES_EVERY_MS),
+            totals_at: AtomicI64::new(-TOTALS_EVERY_MS),
             turned_at: AtomicI64::new(now.0),
             open: AtomicUsize::new(0),
             store_failing: AtomicBool::new(false),
@@ -141,19 +147,21 @@ impl Shared {
         self.raw_wake.notify_one();
     }
 
-    pub(crate) fn publish(&self, routes: Vec<RouteStatus>, open: usize, now: Timestamp) {
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    pub(crate) fn publish(&self, open: usize, now: Timestamp) {
         self.open.store(open, Ordering::Relaxed);
         self.turned_at.store(now.0, Ordering::Relaxed);
     }
 
+    pub(crate) fn wants_routes(&self, now: Timestamp) -> bool {
+        is_due(&self.routes_at, now, ROUTES_EVERY_MS)
+    }
+
+    pub(crate) fn publish_routes(&self, routes: Vec<RouteStatus>) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
     pub(crate) fn wants_totals(&self, now: Timestamp) -> bool {
-        let last = self.totals_at.load(Ordering::Relaxed);
-        let wanted = now.0 - last >= TOTALS_EVERY_MS;
-        if wanted {
-            self.totals_at.store(now.0, Ordering::Relaxed);
-        }
-        wanted
+        is_due(&self.totals_at, now, TOTALS_EVERY_MS)
     }
 
     pub(crate) fn publish_totals(&self, totals: Totals) {
@@ -190,4 +198,14 @@ impl Shared {
     pub(crate) fn is_store_failing(&self) -> bool {
         self.store_failing.load(Ordering::Relaxed)
     }
+}
+
+/// True once for each interval; a clock that went back begins anew.
+fn is_due(last: &AtomicI64, now: Timestamp, every_ms: i64) -> bool {
+    let passed = now.0.saturating_sub(last.load(Ordering::Relaxed));
+    let due = !(0..every_ms).contains(&passed);
+    if due {
+        last.store(now.0, Ordering::Relaxed);
+    }
+    due
 }

@@ -12,7 +12,7 @@ use crate::request::{Accepted, NewMessage, Recipient, Refusal};
 use crate::{Engine, Ports};
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdline_core::health::RuleConfig;
+use holdline_core::health::{BoardConfig, Feature};
 use holdline_core::message::{Fault, FaultClass, Outcome, Priority, Success};
 use holdline_core::routing::{GateConfig, Policy};
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
@@ -324,6 +324,7 @@ impl FakeChannel {
 
 pub(super) fn message(to: &str, text: &str, priority: Priority) -> NewMessage {
     NewMessage {
+        feature: Feature::Session,
         app: String::from("app"),
         sender: String::from("1"),
         to: Recipient::Address {
@@ -349,7 +350,6 @@ fn config(gate: GateConfig) -> EngineConfig {
         channel,
         sender: sender.to_owned(),
         gate,
-        rule: RuleConfig::default(),
     };
     EngineConfig {
         policy: Policy::default(),
@@ -361,6 +361,10 @@ fn config(gate: GateConfig) -> EngineConfig {
             route(ChannelKind::WHATSAPP, "1"),
             route(ChannelKind::SMS, "sms"),
         ],
+        board: BoardConfig {
+            hold_down_ms: 1_000,
+            ..BoardConfig::default()
+        },
         sms_from_whatsapp: true,
         sms_help_text: None,
         wabas: BTreeMap::new(),

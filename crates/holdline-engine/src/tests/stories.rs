@@ -160,7 +160,7 @@ async fn a_mended_route_is_tested_and_taken_back() {
             .await
             .expect("accepted");
     }
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     rig.whatsapp.usually(accepted());
     for person in 100..400 {
         rig.send(&format!("+{person}"), "later")

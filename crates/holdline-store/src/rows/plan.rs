@@ -1,6 +1,7 @@
 //! A message's plan as one short JSON text. Key names are one letter: there is a plan per message.
 
 use super::codes::{fault_class_code, fault_class_of, success_code, success_of};
+use holdline_core::health::Feature;
 use holdline_core::message::{ClassSet, FaultClass};
 use holdline_core::{ChannelKind, Redacted};
 use holdline_engine::ports::records::PlannedHop;
@@ -29,6 +30,9 @@ struct HopText<'a> {
     on: Option<u32>,
     #[serde(rename = "t", borrow, default, skip_serializing_if = "Option::is_none")]
     template: Option<Cow<'a, str>>,
+    /// Left out = free-form.
+    #[serde(rename = "f", borrow, default, skip_serializing_if = "Option::is_none")]
+    feature: Option<Cow<'a, str>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -62,6 +66,7 @@ fn text_of(hop: &PlannedHop) -> HopText<'_> {
         success: success_code(hop.success),
         on: (hop.on != ClassSet::default()).then(|| bits_of(hop.on)),
         template: hop.template.as_deref().map(Cow::Borrowed),
+        feature: (hop.feature != Feature::Session).then(|| Cow::Borrowed(hop.feature.name())),
     }
 }
 
@@ -76,6 +81,10 @@ fn hop_of(text: HopText<'_>) -> Option<PlannedHop> {
         success: success_of(text.success)?,
         on: text.on.map_or_else(ClassSet::default, set_of),
         template: text.template.map(Cow::into_owned),
+        feature: text
+            .feature
+            .and_then(|name| Feature::parse(&name))
+            .unwrap_or(Feature::Session),
     })
 }
 
@@ -107,6 +116,7 @@ mod tests {
             success: Success::Delivered,
             on: ClassSet::default(),
             template: None,
+            feature: Feature::Session,
         };
         let wanted = r#"[{"c":"sms","s":"shop","a":"+15550100","w":120000,"g":3}]"#;
         assert_eq!(plan_text(&[hop]), wanted);

@@ -78,6 +78,15 @@ pub(crate) enum Command {
     Token(token::TokenCommand),
     /// Show the routes and their health
     Routes(remote::RoutesArgs),
+    /// Hold a route, or overrule its health, for a time
+    #[command(subcommand)]
+    Route(remote::RouteCommand),
+    /// Show when routes were down, and how soon it was noticed
+    Outages(remote::OutagesArgs),
+    /// Show what operators did
+    Audit(remote::AuditArgs),
+    /// Show what providers' status pages say, and how late they are
+    Feeds(remote::FeedsArgs),
     /// Check this installation
     Doctor(doctor::DoctorArgs),
     /// Check, show or explain the configuration
@@ -138,6 +147,10 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
         Command::Contacts(command) => remote::contacts(command, context).await,
         Command::Token(command) => token::run(command, context).await,
         Command::Routes(args) => remote::routes(args, context).await,
+        Command::Route(command) => remote::route(command, context).await,
+        Command::Outages(args) => remote::outages(args, context).await,
+        Command::Audit(args) => remote::audit(args, context).await,
+        Command::Feeds(args) => remote::feeds(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => config::completions(args, context),

@@ -31,6 +31,10 @@ fn help_names_every_command_the_exit_codes_and_the_environment() {
           contacts     Look at people and bring them in
           token        Manage the tokens by which apps sign in
           routes       Show the routes and their health
+          route        Hold a route, or overrule its health, for a time
+          outages      Show when routes were down, and how soon it was noticed
+          audit        Show what operators did
+          feeds        Show what providers' status pages say, and how late they are
           doctor       Check this installation
           config       Check, show or explain the configuration
           completions  Print a completion script for a shell
@@ -103,6 +107,21 @@ async fn a_server_that_is_away_ends_with_3_and_a_wrong_address_with_2() {
     let url = ["--url", address.as_str()];
     for command in [
         &["routes"][..],
+        &["outages"],
+        &["outages", "list"],
+        &["outages", "show", "x"],
+        &["audit"],
+        &["route", "release", "sms/x/all", "--reason", "mended"],
+        &[
+            "route",
+            "hold",
+            "sms/x/all",
+            "--reason",
+            "test",
+            "--for",
+            "1s",
+        ],
+        &["feeds"],
         &["messages", "list"],
         &["messages", "show", "x"],
         &["messages", "explain", "x"],
@@ -117,6 +136,24 @@ async fn a_server_that_is_away_ends_with_3_and_a_wrong_address_with_2() {
         );
     }
     assert_eq!(exit(&["routes", "--url", "nowhere"]).await, Exit::Usage);
+}
+
+#[test]
+fn what_is_said_of_a_route_needs_a_reason_and_an_end() {
+    let parse = |rest: &[&str]| {
+        let all = ["holdline", "route"].iter().chain(rest);
+        Cli::try_parse_from(all).is_ok()
+    };
+    let said = ["sms/x/all", "--reason", "because", "--for", "1m"];
+    let with = |first: &[&'static str], last: &[&'static str]| [first, &said[..], last].concat();
+    assert!(parse(&with(&["hold"], &[])));
+    assert!(parse(&with(&["force"], &["--state", "down"])));
+    assert!(!parse(&with(&["force"], &[])));
+    assert!(!parse(&with(&["force"], &["--state", "suspect"])));
+    assert!(!parse(&["hold", "sms/x/all", "--reason", "because"]));
+    assert!(!parse(&["hold", "sms/x/all", "--for", "1m"]));
+    assert!(parse(&["release", "sms/x/all", "--reason", "mended"]));
+    assert!(!parse(&["release", "sms/x/all"]));
 }
 
 #[test]

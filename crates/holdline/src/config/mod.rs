@@ -17,8 +17,8 @@ mod tests;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use print::{Effective, reference, reference_json};
 pub(crate) use sections::{
-    App, Email, EmailTls, Failover, Health, Http, Limits, Log, LogFormat, Net, Retention, Sms,
-    Storage, Whatsapp, WhatsappSender,
+    App, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http, Limits, Log,
+    LogFormat, Net, Retention, Sms, Storage, Surroundings, Whatsapp, WhatsappSender,
 };
 
 use layer::Layer;
@@ -45,6 +45,9 @@ pub(crate) struct Config {
     pub(crate) email: Email,
     pub(crate) failover: Failover,
     pub(crate) health: Health,
+    pub(crate) echoes: Vec<HealthEcho>,
+    pub(crate) surroundings: Surroundings,
+    feeds: Vec<Feed>,
     pub(crate) retention: Retention,
     pub(crate) apps: Vec<App>,
 }
@@ -94,6 +97,25 @@ impl Config {
         Self::build(FILE_DEFAULT, text, &env, Faults::default()).map(|(config, _)| config)
     }
 
+    /// The feeds that are followed: those of the configuration, and Meta's own page where WhatsApp
+    /// is Meta's.
+    pub(crate) fn feeds(&self) -> Vec<Feed> {
+        let mut feeds = self.feeds.clone();
+        let meta = !self.whatsapp_senders.is_empty() && sections::is_meta(&self.whatsapp);
+        if let Some(page) = Feed::metastatus().filter(|_| meta && self.surroundings.metastatus)
+            && feeds.iter().all(|feed| feed.name != page.name)
+        {
+            feeds.push(page);
+        }
+        feeds
+    }
+
+    /// A provider is out on the internet: only then are others asked there.
+    pub(crate) fn is_remote(&self) -> bool {
+        let whatsapp = Some(&self.whatsapp).filter(|_| !self.whatsapp_senders.is_empty());
+        sections::is_remote(whatsapp, &self.sms, &self.email)
+    }
+
     fn build(
         name: &str,
         text: &str,
@@ -131,6 +153,16 @@ impl Config {
         let email = checked(reader, "email", Email::read, Email::check);
         let failover = checked(reader, "failover", Failover::read, Failover::check);
         let health = checked(reader, "health", Health::read, Health::check);
+        let echoes = reader.take_many("health.echo", HealthEcho::read);
+        HealthEcho::check_all(&echoes, (whatsapp.as_ref(), &senders), reader);
+        let surroundings = checked(
+            reader,
+            "surroundings",
+            Surroundings::read,
+            Surroundings::check,
+        );
+        let feeds = reader.take_many("feed", Feed::read);
+        Feed::check_all(&feeds, reader);
         let retention = checked(reader, "retention", Retention::read, Retention::check);
         let apps = reader.take_many("app", App::read);
         App::check_all(&apps, &senders, reader);
@@ -146,6 +178,9 @@ impl Config {
             email: email?,
             failover: failover?,
             health: health?,
+            echoes: echoes.into_items(),
+            surroundings: surroundings?,
+            feeds: feeds.into_items(),
             retention: retention?,
             apps: apps.into_items(),
         })

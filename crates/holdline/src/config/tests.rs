@@ -89,7 +89,7 @@ username = "me"
 [failover]
 order = ["whatsapp", "pigeon", "whatsapp"]
 [health]
-failures_down = 50
+hold_down_ms = 3_600_000
 [storage]
 url = "postgres://me:hunter2@db/holdline"
 [log]
@@ -114,8 +114,8 @@ format = "xml"
                 fix: choose among whatsapp, sms, email
               holdline.toml:12:1: failover.order: names `whatsapp` twice
                 fix: name each channel once
-              holdline.toml:14:1: health.failures_down: is more than health.sample_max
-                fix: so many faults never fit into the sample: lower it, or raise sample_max
+              holdline.toml:14:1: health.hold_down_ms: is more than health.hold_down_max_ms
+                fix: make the first wait no longer than the longest
               holdline.toml:16:1: storage.url: names no database that is supported
                 fix: write sqlite:PATH, for example sqlite:holdline-data/holdline.db
               holdline.toml:18:1: log.level: is no log level

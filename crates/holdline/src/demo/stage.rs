@@ -212,8 +212,18 @@ receipt_wait_service_ms = 8000
 ambiguity_urgent_ms = 4000
 ambiguity_service_ms = 8000
 [health]
-trickle_interval_ms = 1000
+dwell_ms = 1000
+hold_down_ms = 1000
+test_per_s = 20
+probe_every_ms = 2000
+probe_burst_ms = 250
+probe_down_ms = 500
 ramp_double_ms = 1000
+[[feed]]
+name = "metastatus"
+url = "{status}"
+format = "metastatus"
+every_s = 1
 [[app]]
 id = "demo"
 callback_url = "{callback}"
@@ -224,5 +234,6 @@ callback_url = "{callback}"
         from = sms.from,
         mail_host = urls.smtp.ip(),
         mail_port = urls.smtp.port(),
+        status = urls.status,
     )
 }

@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod auth;
 mod body;
 pub(crate) mod cloud_api;
+mod feature;
 mod hooks;
 mod media_link;
 pub(crate) mod ops;

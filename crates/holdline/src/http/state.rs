@@ -4,6 +4,7 @@ use crate::config::{Config, WhatsappSender};
 use crate::http::cloud_api::Memo;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
+use crate::watch::FeedCell;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use holdline_channels::http::Client;
@@ -26,6 +27,8 @@ pub(crate) struct AppState {
     /// How the world reaches this server, without a slash at its end.
     pub(crate) public_base: Arc<str>,
     pub(crate) memo: Arc<Memo>,
+    /// What the followed status feeds say.
+    pub(crate) feeds: Arc<FeedCell>,
 }
 
 impl AppState {

@@ -3,6 +3,7 @@
 //! none.
 
 use crate::clock::SystemClock;
+use crate::http::api::routes::figure;
 use crate::http::api::values::rfc3339;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -125,9 +126,12 @@ async fn data(store: &dyn Store, event: &Event) -> Result<Option<Value>, StoreEr
             from,
             to,
             reason,
-            ..
+            scope,
+            onset,
+            nats,
         } => Ok(Some(json!({
-            "route": route, "from": from.name(), "to": to.name(), "reason": reason,
+            "route": route, "scope": scope, "from": from.name(), "to": to.name(),
+            "reason": reason, "onset": onset.map(rfc3339), "nats": figure(Some(*nats)),
         }))),
         EventKind::Account {
             route,
@@ -262,6 +266,27 @@ mod tests {
         let expect = json!({
             "route": "whatsapp/1/any", "code": "131031", "reason": "the account is locked",
             "confirmed": true,
+        });
+        assert_eq!(data, Some(expect));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_health_is_told_with_its_scope_and_evidence() {
+        let kind = EventKind::Health {
+            route: "whatsapp/1/session/+49".into(),
+            from: Health::Up,
+            to: Health::Degraded,
+            reason: "7 of 7 first attempts failed".into(),
+            scope: "text messages to +49 by whatsapp 1".into(),
+            onset: Some(Timestamp(1_000)),
+            nats: 17.345,
+        };
+        let (at, store) = (Timestamp(4_000), MemoryStore::new());
+        let data = data(&store, &Event { at, kind }).await.unwrap();
+        let expect = json!({
+            "route": "whatsapp/1/session/+49", "scope": "text messages to +49 by whatsapp 1",
+            "from": "up", "to": "degraded", "reason": "7 of 7 first attempts failed",
+            "onset": "1970-01-01T00:00:01.000Z", "nats": 17.35,
         });
         assert_eq!(data, Some(expect));
     }

@@ -13,6 +13,8 @@ mod keywords;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod scenarios;
@@ -20,3 +22,5 @@ mod scenarios;
 mod stack;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod watch;

@@ -420,6 +420,14 @@ fn environment(options: &Options) -> Vec<(String, String)> {
     env
 }
 
+/// The section with this line in place of one that sets the same key.
+fn with_line(lines: &str, line: &str) -> String {
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let others = lines.lines().filter(|other| key(other) != key(line));
+    let others: Vec<&str> = others.collect();
+    format!("{}\n{line}", others.join("\n"))
+}
+
 fn config_text(
     folder: &TempDir,
     address: SocketAddr,
@@ -479,7 +487,7 @@ fn config_text(
     let mut sections: Vec<(&str, String)> = sections.into();
     for (name, line) in &options.lines {
         match sections.iter_mut().find(|(known, _)| known == name) {
-            Some((_, lines)) => *lines = format!("{lines}\n{line}"),
+            Some((_, lines)) => *lines = with_line(lines, line),
             None => sections.push((name, line.clone())),
         }
     }

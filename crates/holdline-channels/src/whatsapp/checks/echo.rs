@@ -56,9 +56,9 @@ impl EchoPair {
     }
 }
 
-/// Whether callback data is that of an echo; that of messages begins otherwise.
-pub(in crate::whatsapp) fn is_echo(opaque: &str) -> bool {
-    opaque.starts_with(OPAQUE_PREFIX)
+/// The token, where callback data is that of an echo; that of messages begins otherwise.
+pub(in crate::whatsapp) fn token_of(opaque: &str) -> Option<u64> {
+    u64::from_str_radix(opaque.strip_prefix(OPAQUE_PREFIX)?, 16).ok()
 }
 
 fn digits(number: &str) -> &str {

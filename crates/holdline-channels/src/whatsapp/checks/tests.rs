@@ -1,7 +1,7 @@
 //! Health, history and echoes, read from the provider's own shapes.
 
 use super::{
-    AccountHealth, CanSend, EchoPair, MessageFate, Reach, WebhookFate, echo_of, echo_text, is_echo,
+    AccountHealth, CanSend, EchoPair, MessageFate, Reach, WebhookFate, echo_of, echo_text, token_of,
 };
 use crate::whatsapp::wire::ids::{opaque_of, parse_opaque};
 use holdline_core::Timestamp;
@@ -150,7 +150,7 @@ fn the_mark_of_an_echo_is_never_that_of_a_message() {
     let body: Value = serde_json::from_slice(&pair().request(7, Timestamp(9))).unwrap();
     let mark = body["biz_opaque_callback_data"].as_str().unwrap();
     assert_eq!(mark, "hl-echo:0000000000000007");
-    assert!(is_echo(mark));
+    assert_eq!(token_of(mark), Some(7));
     assert_eq!(parse_opaque(mark), None);
-    assert!(!is_echo(&opaque_of(7, 1)));
+    assert_eq!(token_of(&opaque_of(7, 1)), None);
 }

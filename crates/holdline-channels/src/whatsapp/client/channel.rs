@@ -109,7 +109,11 @@ impl Channel for WhatsappChannel {
     fn read(&self, raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
         let updates = inbound::parse(raw.body.expose(), raw.received_at)
             .map_err(|error| HookRefusal::Malformed(error.to_string()))?;
-        Ok(updates.into_iter().flat_map(items::items).collect())
+        let echoes = &self.graph.config().echoes;
+        let items = updates.into_iter();
+        Ok(items
+            .flat_map(|update| items::items(update, echoes))
+            .collect())
     }
 
     async fn fetch(&self, remote: &str, size_max: u64) -> Result<(String, Bytes), String> {

@@ -1,6 +1,7 @@
 //! Settings of the WhatsApp channel. Plain values; checked when the channel is made.
 
 use crate::http::BuildError;
+use crate::whatsapp::checks::EchoPair;
 use holdline_core::Redacted;
 use std::path::PathBuf;
 
@@ -23,6 +24,9 @@ pub struct WhatsappConfig {
     pub app_secret: Option<Redacted<String>>,
     pub verify_token: Option<Redacted<String>>,
     pub senders: Vec<WhatsappSender>,
+    /// Pairs of our numbers that write to each other to test the way: what comes in by them is no
+    /// message of a person.
+    pub echoes: Vec<EchoPair>,
     pub user_agent: String,
     pub timeout_ms: u32,
     pub connect_timeout_ms: u32,
@@ -79,6 +83,7 @@ impl Default for WhatsappConfig {
             app_secret: None,
             verify_token: None,
             senders: Vec::new(),
+            echoes: Vec::new(),
             user_agent: concat!("holdline/", env!("CARGO_PKG_VERSION")).into(),
             timeout_ms: 15_000,
             connect_timeout_ms: 5_000,

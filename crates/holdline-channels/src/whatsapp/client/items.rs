@@ -2,7 +2,7 @@
 //! provider's files are taken out of what apps will see.
 
 use crate::phone::Phone;
-use crate::whatsapp::checks::is_echo;
+use crate::whatsapp::checks::{EchoPair, token_of};
 use crate::whatsapp::updates::{
     Event, InboundMessage as Message, StatusReceipt, StatusWord, TemplateStatus, Update,
 };
@@ -14,7 +14,7 @@ use holdline_engine::ports::{InboundItem, InboundMessage};
 use serde_json::{Value, json};
 
 /// The items of one update; none where it says nothing new.
-pub(super) fn items(update: Update) -> Vec<InboundItem> {
+pub(super) fn items(update: Update, echoes: &[EchoPair]) -> Vec<InboundItem> {
     let waba = update.waba_id;
     let passed = |field: &str, value: &Value| InboundItem::Passed {
         field: field.into(),
@@ -22,10 +22,17 @@ pub(super) fn items(update: Update) -> Vec<InboundItem> {
         value: value.to_string(),
     };
     match update.event {
-        Event::Receipt(receipt) => receipt_item(&receipt).into_iter().collect(),
+        Event::Receipt(receipt) => {
+            let sender = update.phone_number_id.unwrap_or_default();
+            receipt_item(&receipt, sender).into_iter().collect()
+        }
         Event::Message(message) => {
             let to = update.phone_number_id.unwrap_or_default();
-            vec![InboundItem::Message(Box::new(message_item(*message, to)))]
+            let echo = echoes
+                .iter()
+                .find_map(|pair| echo_item(pair, &message, &to));
+            let person = || InboundItem::Message(Box::new(message_item(*message, to)));
+            vec![echo.unwrap_or_else(person)]
         }
         Event::TemplateStatus(status) => vec![
             InboundItem::TemplatesChanged { waba: waba.clone() },
@@ -53,10 +60,25 @@ pub(super) fn items(update: Update) -> Vec<InboundItem> {
     }
 }
 
-/// Receipts of echoes belong to no message: what counts is whether an echo comes in.
-fn receipt_item(receipt: &StatusReceipt) -> Option<InboundItem> {
-    if receipt.opaque.as_deref().is_some_and(is_echo) {
-        return None;
+/// A message that one number of ours wrote to another to test the way.
+fn echo_item(pair: &EchoPair, message: &Message, to: &str) -> Option<InboundItem> {
+    let (from, text) = (message.from.as_deref()?, message.text.as_deref()?);
+    let (token, _) = pair.arrived(to, from, text)?;
+    let from = pair.from.clone();
+    Some(InboundItem::Echo { from, token })
+}
+
+/// Receipts of echoes belong to no message: what counts is whether an echo comes in. One that was
+/// refused for a reason of ours (a closed window) will not, and proves the provider's work as well.
+fn echo_receipt(receipt: &StatusReceipt, from: String, token: u64) -> Option<InboundItem> {
+    let fault = receipt.fault.as_ref();
+    let ours = fault.is_some_and(|fault| fault.class != FaultClass::Platform);
+    ours.then_some(InboundItem::Echo { from, token })
+}
+
+fn receipt_item(receipt: &StatusReceipt, sender: String) -> Option<InboundItem> {
+    if let Some(token) = receipt.opaque.as_deref().and_then(token_of) {
+        return echo_receipt(receipt, sender, token);
     }
     let kind = match &receipt.status {
         StatusWord::Sent => ReceiptKind::Reached(Progress::Sent),

@@ -39,6 +39,7 @@ impl Routes for World {
             health: self.health[at],
             since: self.since,
             room: self.room[at],
+            held: false,
             ramping: false,
             blocked_until: self.blocked_until[at],
         }

@@ -55,6 +55,7 @@ pub(super) fn message(n: i64) -> MessageRecord {
 
 pub(super) fn hop(channel: ChannelKind) -> PlannedHop {
     PlannedHop {
+        feature: holdline_core::health::Feature::Media,
         channel,
         sender: "sender".to_owned(),
         address: Redacted::new("+15550100".to_owned()),

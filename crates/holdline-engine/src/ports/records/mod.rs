@@ -7,7 +7,7 @@ pub use route::{AuditRecord, BaselineRecord, HoldKind, HoldRecord, OutageRecord,
 
 use bytes::Bytes;
 use holdline_core::contact::Consent;
-use holdline_core::health::Health;
+use holdline_core::health::{Feature, Health};
 use holdline_core::id::InboundId;
 use holdline_core::message::delivery::Try;
 use holdline_core::message::{ClassSet, DuplicateRule, Priority, Progress, State, Success};
@@ -52,6 +52,8 @@ pub struct PlannedHop {
     pub on: ClassSet,
     /// Another template to use on this hop.
     pub template: Option<String>,
+    /// What of the provider it uses; with sender and country the route.
+    pub feature: Feature,
 }
 
 /// What changes of a delivery: the core machine without its plan.

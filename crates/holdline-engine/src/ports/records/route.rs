@@ -3,6 +3,7 @@
 
 use holdline_core::Timestamp;
 use holdline_core::health::Health;
+pub use holdline_core::health::board::HoldKind;
 use holdline_core::id::OutageId;
 
 /// The last known health of a route.
@@ -64,35 +65,6 @@ pub struct HoldRecord {
     pub actor: String,
     pub set_at: Timestamp,
     pub until: Timestamp,
-}
-
-/// What an operator says about a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldKind {
-    /// Nothing leaves by it.
-    Hold,
-    /// It works, whatever the detector says.
-    Up,
-    /// It does not work, whatever the detector says.
-    Down,
-}
-
-impl HoldKind {
-    pub const ALL: [Self; 3] = [Self::Hold, Self::Up, Self::Down];
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hold => "hold",
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// Something that a person did.

@@ -2,12 +2,18 @@
 //! into faults a person can act on.
 
 mod contacts;
+mod feeds;
 mod messages;
+mod outages;
+mod route;
 mod routes;
 mod send;
 
 pub(crate) use contacts::{ContactsCommand, run as contacts};
+pub(crate) use feeds::{FeedsArgs, run as feeds};
 pub(crate) use messages::{MessagesCommand, run as messages};
+pub(crate) use outages::{OutagesArgs, run as outages};
+pub(crate) use route::{AuditArgs, RouteCommand, audit, run as route};
 pub(crate) use routes::{RoutesArgs, run as routes};
 pub(crate) use send::{SendArgs, run as send};
 

@@ -46,22 +46,30 @@ section! {
 section! {
     /// When a route counts as down, and how it comes back.
     Health at "health" many false {
-        /// Only outcomes of so long ago at most are looked at.
-        window_ms: u64 = 60_000, 1_000 to 3_600_000;
-        /// Of these the last so many.
-        sample_max: u32 = 20, 1 to 10_000;
-        /// So many platform faults among them: Suspect.
-        failures_suspect: u32 = 2, 1 to 10_000;
-        /// So many platform faults among them: Down.
-        failures_down: u32 = 5, 1 to 10_000;
-        /// While a route is Down, one message goes to it every so often, as a test.
-        trickle_interval_ms: u64 = 5_000, 100 to 3_600_000;
-        /// So many tests in a row must succeed before the route is Recovering.
-        successes_up: u32 = 3, 1 to 1_000;
-        /// Messages a second at the start of the way back.
-        ramp_start_per_s: u32 = 5, 1 to 10_000;
+        /// Wanted mean time between false alarms of one route, in days: a larger one makes every
+        /// verdict a little later.
+        false_alarm_days: u32 = 180, 1 to 36_500;
+        /// How long a route must be Degraded before it is Down. Learned from the route's own short
+        /// troubles when left out (10 s at first, between 3 s and 60 s).
+        dwell_ms: Option<u64>, 0 to 3_600_000;
+        /// A route that is Down is not tested for a time drawn at random up to this, doubled after
+        /// each relapse.
+        hold_down_ms: u64 = 60_000, 0 to 3_600_000;
+        /// Longest such time.
+        hold_down_max_ms: u64 = 1_800_000, 0 to 86_400_000;
+        /// Messages a second that test a route which is Recovering; the ramp begins there too.
+        test_per_s: u32 = 1, 1 to 1_000;
         /// The rate doubles every so often, up to the limit of the provider.
         ramp_double_ms: u64 = 10_000, 100 to 3_600_000;
+        /// Every sender is probed so often.
+        probe_every_ms: u64 = 15_000, 100 to 3_600_000;
+        /// The same while it is suspected.
+        probe_burst_ms: u64 = 1_000, 50 to 3_600_000;
+        /// The same while it is Down.
+        probe_down_ms: u64 = 5_000, 50 to 3_600_000;
+        /// Our own webhook is called at its public address so often, where http.public_url is set;
+        /// 0: never.
+        self_test_every_s: u64 = 300, 0 to 86_400;
     }
 }
 
@@ -98,15 +106,10 @@ impl Failover {
 
 impl Health {
     pub(crate) fn check(&self, reader: &mut Reader) {
-        if self.failures_down > self.sample_max {
-            let mend = "so many faults never fit into the sample: lower it, or raise sample_max";
-            let keys = ["health.failures_down", "health.sample_max"];
-            reader.fault(&keys, "is more than health.sample_max", mend);
-        }
-        if self.failures_suspect > self.failures_down {
-            let mend = "a route is Suspect before it is Down: lower failures_suspect";
-            let keys = ["health.failures_suspect", "health.failures_down"];
-            reader.fault(&keys, "is more than health.failures_down", mend);
+        if self.hold_down_ms > self.hold_down_max_ms {
+            let mend = "make the first wait no longer than the longest";
+            let keys = ["health.hold_down_ms", "health.hold_down_max_ms"];
+            reader.fault(&keys, "is more than health.hold_down_max_ms", mend);
         }
     }
 }

@@ -7,6 +7,7 @@ mod email;
 mod http;
 mod limits;
 mod log;
+mod outside;
 mod sms;
 mod storage;
 mod whatsapp;
@@ -17,6 +18,7 @@ pub(crate) use email::{Email, EmailTls};
 pub(crate) use http::{Http, Net};
 pub(crate) use limits::Limits;
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use outside::{Feed, FeedForm, HealthEcho, Surroundings, is_meta, is_remote};
 pub(crate) use sms::Sms;
 pub(crate) use storage::{Retention, Storage};
 pub(crate) use whatsapp::{Whatsapp, WhatsappSender};
@@ -26,7 +28,7 @@ use super::section::Section;
 /// Channels that `failover.order` may name.
 pub(crate) const CHANNELS: [&str; 3] = ["whatsapp", "sms", "email"];
 
-pub(crate) const SECTIONS: [&Section; 13] = [
+pub(crate) const SECTIONS: [&Section; 16] = [
     &Storage::SECTION,
     &Http::SECTION,
     &Net::SECTION,
@@ -38,6 +40,9 @@ pub(crate) const SECTIONS: [&Section; 13] = [
     &Email::SECTION,
     &Failover::SECTION,
     &Health::SECTION,
+    &HealthEcho::SECTION,
+    &Surroundings::SECTION,
+    &Feed::SECTION,
     &Retention::SECTION,
     &App::SECTION,
 ];

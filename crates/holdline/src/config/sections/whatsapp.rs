@@ -89,6 +89,12 @@ impl Whatsapp {
 }
 
 impl WhatsappSender {
+    /// The number in the digits of E.164.
+    pub(crate) fn digits(&self) -> String {
+        let shown = self.display_phone_number.chars();
+        shown.filter(char::is_ascii_digit).collect()
+    }
+
     fn check<'a>(
         &'a self,
         number: usize,

@@ -4,6 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod contacts;
 pub(crate) mod docs;
+pub(crate) mod feeds;
 pub(crate) mod input;
 pub(crate) mod kind;
 pub(crate) mod messages;
@@ -21,6 +22,7 @@ use axum::routing::{delete, get, post};
 use contacts::{import, list, one};
 use messages::{preview, read, send};
 use problem::{Kind, Problem};
+use routes::{audit, holds, outages, templates};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -41,8 +43,13 @@ pub(crate) fn router(time_max: Duration) -> Router<AppState> {
             get(one::get).put(one::replace).patch(one::change),
         )
         .route("/routes", get(routes::routes))
-        .route("/outages", get(routes::outages))
-        .route("/templates", get(routes::templates))
+        .route("/routes/hold", post(holds::hold))
+        .route("/routes/release", post(holds::release))
+        .route("/outages", get(outages::list))
+        .route("/outages/{id}", get(outages::get))
+        .route("/audit", get(audit::audit))
+        .route("/feeds", get(feeds::feeds))
+        .route("/templates", get(templates::templates))
         .route("/webhooks", post(webhooks::create).get(webhooks::list))
         .route("/webhooks/{id}", delete(webhooks::delete))
         .route("/openapi.json", get(docs::openapi))

@@ -186,7 +186,7 @@ impl From<Refusal> for Problem {
             ),
             Refusal::NoRoute(_) => Self::new(Kind::NoRoute, detail),
             Refusal::NoConsent => Self::new(Kind::NoConsent, detail),
-            Refusal::UnknownMessage => Self::new(Kind::NotFound, detail),
+            Refusal::UnknownMessage | Refusal::UnknownScope(_) => Self::new(Kind::NotFound, detail),
             Refusal::AlreadyEnded => Self::new(Kind::AlreadyEnded, detail),
         }
     }

@@ -26,7 +26,7 @@ const PRIORITY_HEADER: &str = "holdline-priority";
 
 /// A template that a message uses, as far as its urgency goes.
 pub(super) struct Used {
-    category: String,
+    pub(super) category: String,
 }
 
 /// Every id in the message is one that this app was given.

@@ -5,6 +5,7 @@ use super::call::{Call, Params, path};
 use super::{checks, forward, mark_read, reply};
 use crate::config::WhatsappSender;
 use crate::http::auth::Caller;
+use crate::http::feature::feature_of;
 use crate::http::state::AppState;
 use crate::render::people;
 use aws_lc_rs::digest;
@@ -82,7 +83,10 @@ pub(super) fn refused(refusal: &Refusal) -> GraphError {
         Refusal::NoRoute(why) => {
             GraphError::new(400, 131_026, "Message undeliverable").with_details(why.clone())
         }
-        Refusal::UnknownContact | Refusal::UnknownMessage | Refusal::AlreadyEnded => {
+        Refusal::UnknownContact
+        | Refusal::UnknownMessage
+        | Refusal::UnknownScope(_)
+        | Refusal::AlreadyEnded => {
             GraphError::new(400, 131_026, "Message undeliverable").with_details(refusal.to_string())
         }
     }
@@ -98,6 +102,7 @@ async fn new_message(
     checks::ids(sending, message).await?;
     let template = checks::template(sending, &message.content).await?;
     let priority = checks::priority(sending, call, template.as_ref())?;
+    let category = template.as_ref().map(|used| used.category.as_str());
     let kind = message.content.kind_name().to_owned();
     let to_input = shown.input.clone();
     let answer = answer_maker(shown, kind == "template");
@@ -106,6 +111,7 @@ async fn new_message(
         sender: sending.sender.phone_number_id.clone(),
         to,
         to_input,
+        feature: feature_of(&kind, category, sending.marketing),
         kind,
         body: params.bytes.clone(),
         opaque: message.opaque.clone(),

@@ -55,6 +55,7 @@ fn contact(addresses: &[(&str, &str)]) -> ContactRecord {
 
 fn message() -> Accept {
     let hop = |channel| PlannedHop {
+        feature: holdline_core::health::Feature::Session,
         channel,
         sender: "106".into(),
         address: Redacted::new("+16505551234".to_owned()),

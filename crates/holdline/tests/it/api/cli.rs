@@ -110,3 +110,85 @@ async fn each_kind_of_failure_has_its_exit_code_and_says_how_to_mend_it() {
     assert_eq!(code, 3);
     assert!(err.contains("fix:"), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_is_held_forced_and_released_and_the_audit_tells_of_it() {
+    let stack = Stack::start().await;
+    let route = format!("whatsapp/{}/all", stack.phone_id);
+    let why = ["--reason", "a fibre is mended"];
+    let said = |verb: &[&str], rest: &[&str]| -> Vec<String> {
+        let all = [&["route"], verb, &[route.as_str()], &why, rest].concat();
+        all.into_iter().map(str::to_owned).collect()
+    };
+    let ask = async |args: Vec<String>| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        run(&stack, &args).await
+    };
+    let (code, out, err) = ask(said(&["hold"], &["--for", "30m"])).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with(&format!("{route} hold until 20")), "{out}");
+    let (_, table, _) = run(&stack, &["routes"]).await;
+    assert!(
+        table.contains("HOLD") && table.contains("hold until"),
+        "{table}"
+    );
+    let (code, out, _) = ask(said(&["force"], &["--state", "down", "--for", "1h"])).await;
+    assert_eq!(code, 0);
+    assert!(out.starts_with(&format!("{route} down until 20")), "{out}");
+    let (code, out, _) = ask(said(&["release"], &[])).await;
+    assert_eq!((code, out), (0, format!("{route} released\n")));
+    let (code, _, err) = ask(said(&["release"], &[])).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("is not held") && err.contains("fix:"), "{err}");
+    assert_eq!(ask(said(&["hold"], &[])).await.0, 2);
+    let (code, _, err) = ask(said(&["hold"], &["--for", "soon"])).await;
+    assert!(code == 1 && err.contains("/for"), "{code} {err}");
+    let page = json_of(&stack, &["audit"]).await;
+    let actions = page["data"].as_array().unwrap().iter();
+    let actions: Vec<&str> = actions.map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["route.release", "route.hold", "route.hold"]);
+    let (_, table, _) = run(&stack, &["audit", "--limit", "1"]).await;
+    assert!(table.contains("a fibre is mended"), "{table}");
+    assert!(table.contains("more: --before "), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_listed_and_told_as_a_timeline() {
+    let stack = Stack::start_with(crate::scenarios::quick()).await;
+    let (code, none, _) = run(&stack, &["outages"]).await;
+    assert_eq!(code, 0, "{none}");
+    stack.outage("server_errors");
+    for n in 0..8 {
+        let body = json!({"to": {"phone": format!("+1650555400{n}")}, "text": "x"});
+        send(&stack, &body).await;
+    }
+    let outage = until("the outage", async || {
+        let page = json_of(&stack, &["outages", "list"]).await;
+        page["data"].get(0).cloned()
+    })
+    .await;
+    let id = outage["id"].as_str().unwrap();
+    let (_, list, _) = run(&stack, &["outages"]).await;
+    assert!(list.contains("OUTAGE") && list.contains(id), "{list}");
+    let (code, told, _) = run(&stack, &["outages", "show", id]).await;
+    assert_eq!(code, 0);
+    for part in [
+        id,
+        "onset",
+        "degraded",
+        "down",
+        "nats",
+        "observations",
+        "moved:",
+    ] {
+        assert!(told.contains(part), "no {part} in\n{told}");
+    }
+    let (_, routes, _) = run(&stack, &["routes"]).await;
+    assert!(
+        routes.contains(" nats by ") && routes.contains("noticed after"),
+        "{routes}"
+    );
+    assert_eq!(json_of(&stack, &["outages", "show", id]).await["id"], id);
+    let (code, _, err) = run(&stack, &["outages", "show", "x"]).await;
+    assert!(code == 1 && err.contains("(404)"), "{code} {err}");
+}

@@ -3,6 +3,7 @@
 mod cli;
 mod contacts;
 mod events;
+mod holds;
 mod messages;
 mod ops;
 mod scope;

@@ -16,7 +16,12 @@ pub(super) fn quick() -> Options {
         .with("failover", "ambiguity_service_ms = 1500")
         .with("failover", "ambiguity_urgent_ms = 500")
         .with("failover", "retry_base_ms = 50")
-        .with("health", "trickle_interval_ms = 200")
+        .with("health", "dwell_ms = 500")
+        .with("health", "hold_down_ms = 200")
+        .with("health", "test_per_s = 50")
+        .with("health", "probe_every_ms = 500")
+        .with("health", "probe_burst_ms = 100")
+        .with("health", "probe_down_ms = 100")
         .with("health", "ramp_double_ms = 200")
 }
 

@@ -1,12 +1,12 @@
 //! Health, history and echoes over HTTP.
 
-use super::{SENDER, graph, inbound, json_of, read, taken};
+use super::{SENDER, config, graph, inbound, json_of, read, taken};
 use crate::test_peers::{Answer, HttpPeer, closed_port};
-use crate::whatsapp::client::{GraphClient, GraphFailure};
+use crate::whatsapp::client::{GraphClient, GraphFailure, WhatsappChannel};
 use crate::whatsapp::{CanSend, EchoPair, Reach, echo_text};
 use holdline_core::Timestamp;
 use holdline_core::message::FaultClass;
-use holdline_engine::ports::InboundItem;
+use holdline_engine::ports::{Channel as _, InboundItem};
 use serde_json::json;
 
 const WAMID: &str = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI=";
@@ -169,4 +169,47 @@ async fn receipts_of_echoes_speak_of_no_message() {
     assert!(read(&status("hl-echo:00000000000000ab")).await.is_empty());
     let another = read(&status("of-another-program")).await;
     assert!(matches!(&another[..], [InboundItem::Receipt(receipt)] if receipt.key.is_none()));
+}
+
+#[tokio::test]
+async fn an_echo_that_comes_in_is_no_message_of_a_person() {
+    let back = EchoPair {
+        from: "222".into(),
+        to: SENDER.into(),
+        to_number: "15550783881".into(),
+        from_number: "15550002222".into(),
+    };
+    let mut config = config("http://127.0.0.1:1");
+    config.echoes = vec![pair(), back];
+    let channel = WhatsappChannel::new(config).unwrap();
+    let came = |from: &str, text: &str| {
+        let message = json!({"messages": [{"id": "wamid.X", "from": from, "type": "text",
+            "timestamp": "1750030073", "text": {"body": text}}]});
+        channel.read(&inbound(&message)).unwrap()
+    };
+    let text = echo_text(0xAB, Timestamp(9));
+    let echo = came("15550002222", &text);
+    assert!(
+        matches!(&echo[..], [InboundItem::Echo { from, token: 0xAB }] if from == "222"),
+        "{echo:?}"
+    );
+    for person in [came("16505551234", &text), came("15550002222", "hello")] {
+        assert!(matches!(&person[..], [InboundItem::Message(_)]));
+    }
+}
+
+#[tokio::test]
+async fn an_echo_refused_for_a_reason_of_ours_proves_the_provider_as_well() {
+    let failed = |code: u32| {
+        inbound(&json!({"statuses": [{"id": "wamid.E", "status": "failed",
+            "timestamp": "1749416383", "recipient_id": "15550002222",
+            "biz_opaque_callback_data": "hl-echo:00000000000000ab",
+            "errors": [{"code": code, "title": "words"}]}]}))
+    };
+    let closed = read(&failed(131_047)).await;
+    assert!(
+        matches!(&closed[..], [InboundItem::Echo { from, token: 0xAB }] if from == SENDER),
+        "{closed:?}"
+    );
+    assert!(read(&failed(131_016)).await.is_empty());
 }

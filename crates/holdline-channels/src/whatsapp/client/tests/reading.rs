@@ -27,7 +27,8 @@ async fn receipts_name_their_attempt() {
             InboundItem::Receipt(receipt) => receipt,
             other @ (InboundItem::Message(_)
             | InboundItem::Passed { .. }
-            | InboundItem::TemplatesChanged { .. }) => panic!("{other:?}"),
+            | InboundItem::TemplatesChanged { .. }
+            | InboundItem::Echo { .. }) => panic!("{other:?}"),
         })
         .collect();
     let [delivered, failed, played] = receipts[..] else {

@@ -8,7 +8,8 @@ mod tests;
 
 use super::contacts::{self, import, list, one};
 use super::messages::{self, preview, read, send, view};
-use super::{problem, routes, values, webhooks};
+use super::routes::{self, audit, holds, outages, templates};
+use super::{feeds, problem, values, webhooks};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::IntoResponse;
 use serde_json::Value;
@@ -60,7 +61,8 @@ pub(crate) async fn page() -> impl IntoResponse {
     paths(
         send::send, read::list, read::get, send::cancel, preview::preview,
         one::create, list::list, one::get, one::replace, one::change, import::import,
-        routes::routes, routes::outages, routes::templates,
+        routes::routes, holds::hold, holds::release, outages::list, outages::get,
+        audit::audit, feeds::feeds, templates::templates,
         webhooks::create, webhooks::list, webhooks::delete,
     ),
     components(schemas(
@@ -68,7 +70,8 @@ pub(crate) async fn page() -> impl IntoResponse {
         messages::DuplicateRuleName, messages::SuccessName, messages::FaultClassName,
         view::StateName, values::Span, preview::PreviewRequest,
         contacts::ContactWrite, contacts::ContactChange, contacts::AddressWrite,
-        webhooks::WebhookWrite, problem::ProblemBody,
+        webhooks::WebhookWrite, holds::HoldWrite, holds::ReleaseWrite, holds::HoldKindName,
+        problem::ProblemBody,
     )),
     tags(
         (name = "Messages", description = "Send messages, and see what became of them and why."),

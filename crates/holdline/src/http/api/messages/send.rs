@@ -10,6 +10,7 @@ use crate::config::WhatsappSender;
 use crate::http::api::input::{Caller, idempotency_key, parse, read_body, sha256};
 use crate::http::api::problem::{Answer, Errors, FieldFault, Kind, Problem, ProblemBody};
 use crate::http::api::values::{parse_rfc3339, rfc3339};
+use crate::http::feature::feature_of;
 use crate::http::priority::usual_priority;
 use crate::http::state::AppState;
 use axum::Json;
@@ -189,6 +190,7 @@ async fn new_message(
         sender: from.sender.phone_number_id.clone(),
         to: target.recipient,
         to_input: target.input,
+        feature: feature_of(composed.content.kind_name(), category, false),
         kind: composed.content.kind_name().to_owned(),
         body: composed.body.to_string().into(),
         opaque: request.callback_data,

@@ -179,6 +179,7 @@ fn words_go_to_the_core_and_back() {
 
 fn hop(channel: ChannelKind) -> PlannedHop {
     PlannedHop {
+        feature: holdline_core::health::Feature::Session,
         channel,
         sender: "106".into(),
         address: String::from("+16505551234").into(),

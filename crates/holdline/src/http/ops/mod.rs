@@ -1,0 +1,120 @@
+//! For operators: `/healthz` (the process is alive), `/readyz` (it can take work), `/metrics`.
+//! Needs no token and tells nothing of messages or people.
+
+mod counts;
+mod scopes;
+
+use crate::http::state::AppState;
+use crate::telemetry::METRICS_CONTENT_TYPE;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use holdline_core::Timestamp;
+use holdline_core::health::Health;
+use holdline_engine::ports::records::HoldRecord;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Longest wait for the store's answer.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+/// The driver ends a turn at least once a second; after so long it hangs.
+const TURN_MS_MAX: u64 = 10_000;
+
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// 200 when all is well, else 503 with a line for each fault.
+async fn ready(State(state): State<AppState>) -> Response {
+    let faults: Vec<&str> = [
+        store_fault(&state).await,
+        driver_fault(state.engine.turned_at(), state.engine.now()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if faults.is_empty() {
+        return "ready\n".into_response();
+    }
+    let retry = [(header::RETRY_AFTER, "5")];
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        retry,
+        format!("{}\n", faults.join("\n")),
+    )
+        .into_response()
+}
+
+async fn metrics(State(state): State<AppState>) -> Response {
+    let engine = &state.engine;
+    let totals = engine.totals();
+    for (name, count) in [
+        ("waiting", totals.waiting),
+        ("in_flight", totals.in_flight),
+        ("in_doubt", totals.in_doubt),
+        ("placed", totals.placed),
+    ] {
+        state.metrics.deliveries_open(name, count as u64);
+    }
+    let oldest_ms = totals
+        .oldest_waiting_at
+        .map_or(0, |at| engine.now().since_ms(at));
+    state.metrics.oldest_waiting(oldest_ms as f64 / 1_000.0);
+    for route in engine.routes() {
+        for health in Health::ALL {
+            let is = health == route.health;
+            state.metrics.route_health(&route.name, health.name(), is);
+        }
+    }
+    let now = engine.now();
+    let last = [
+        scopes::text(&engine.routes(), &holds(&state, now).await, now),
+        counts::text(&engine.counts()),
+    ];
+    let text = counts::joined(&state.metrics.text(), &last.concat());
+    ([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response()
+}
+
+/// What operators say now; nothing while the store does not answer.
+async fn holds(state: &AppState, now: Timestamp) -> Vec<HoldRecord> {
+    let found = timeout(STORE_WAIT, state.engine.store().holds()).await;
+    let mut holds = found.ok().and_then(Result::ok).unwrap_or_default();
+    holds.retain(|hold| hold.until > now);
+    holds
+}
+
+async fn store_fault(state: &AppState) -> Option<&'static str> {
+    match timeout(STORE_WAIT, state.engine.store().setting("ready")).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready: the store cannot be read");
+            Some("the store cannot be read")
+        }
+        Err(_) => Some("the store does not answer"),
+    }
+}
+
+fn driver_fault(turned_at: Timestamp, now: Timestamp) -> Option<&'static str> {
+    (now.since_ms(turned_at) > TURN_MS_MAX).then_some("deliveries do not move")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_has_not_turned_for_long_is_a_fault() {
+        assert_eq!(driver_fault(Timestamp(0), Timestamp(10_000)), None);
+        assert!(driver_fault(Timestamp(0), Timestamp(10_001)).is_some());
+        assert_eq!(driver_fault(Timestamp(10), Timestamp(0)), None);
+    }
+}
