@@ -1,7 +1,5 @@
 //! What one business number writes to another comes in there, as outages allow.
 
-use std::time::{Duration, Instant};
-
 use holdline_channels::whatsapp::inbound::parse;
 use holdline_channels::whatsapp::{EchoPair, Event, InboundMessage, Reach};
 use holdline_core::Timestamp;
@@ -11,7 +9,7 @@ use holdline_sim::config::Number;
 use serde_json::json;
 
 use crate::outages::graph;
-use crate::support::{Bench, quick, template_body, text_body, until};
+use crate::support::{Bench, quick, template_body, text_body, until, until_told};
 
 const NOW: Timestamp = Timestamp(1_764_064_000_000);
 
@@ -128,18 +126,12 @@ async fn stopped_webhooks_lose_an_echo_that_was_delivered() {
     let (bench, pair) = two_numbers().await;
     let outage = bench.outage("webhooks_stopped");
     let id = send(&bench, &pair, 8).await;
-    let reached = async || {
+    until_told("it is delivered and not told", async || {
         let fate = graph(&bench).message_fate(&pair.from, &id).await.unwrap();
-        fate.map(|fate| (fate.reached, fate.webhook_delivered()))
-    };
-    let start = Instant::now();
-    while reached().await != Some((Reach::Delivered, Some(false))) {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "it is never delivered"
-        );
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+        let told = fate.map(|fate| (fate.reached, fate.webhook_delivered()));
+        told == Some((Reach::Delivered, Some(false)))
+    })
+    .await;
     bench.sandbox.stop_outage(outage);
     send(&bench, &pair, 9).await;
     until("the next echo is here", || {

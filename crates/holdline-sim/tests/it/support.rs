@@ -173,8 +173,13 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 
 /// Waits for a condition; fails the test when it does not come true in time.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    until_told(what, async || holds()).await;
+}
+
+/// The same for what has to be asked.
+pub(crate) async fn until_told(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
-    while !holds() {
+    while !holds().await {
         assert!(start.elapsed() < LIMIT, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

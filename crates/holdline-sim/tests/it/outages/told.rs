@@ -1,7 +1,7 @@
 //! What health and history tell under each outage: the truth about the account and about each
 //! message, as far as the outage lets them answer. Read by the product's own client.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdline_channels::whatsapp::client::GraphFailure;
 use holdline_channels::whatsapp::{
@@ -11,11 +11,10 @@ use holdline_core::Redacted;
 use holdline_sim::{OutageOrder, PROFILES, Provider};
 use serde_json::Value;
 
-use crate::support::{Bench, PHONE, TOKEN, WABA, text_body};
+use crate::support::{Bench, PHONE, TOKEN, WABA, text_body, until_told};
 
 /// Somebody in the country that `regional` cuts off.
 const TO: &str = "79161234567";
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// Profile; what health says; how far a message sent meanwhile got and what its webhook came to,
 /// or nothing where it was not accepted.
@@ -104,15 +103,8 @@ fn told(fate: &MessageFate) -> String {
 
 /// Waits until the history tells this.
 async fn until_fate(graph: &GraphClient, id: &str, expected: &str, profile: &str) {
-    let start = Instant::now();
-    loop {
-        let seen = fate(graph, id).await;
-        if seen == expected {
-            return;
-        }
-        assert!(start.elapsed() < LIMIT, "{profile}: {seen}, not {expected}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    let what = format!("{profile}: the history says {expected}");
+    until_told(&what, async || fate(graph, id).await == expected).await;
 }
 
 /// Sends a text; its id where the call was answered with one.
