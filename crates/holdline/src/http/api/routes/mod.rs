@@ -34,7 +34,7 @@ pub(crate) struct RouteView {
     /// `up`, `suspect`, `degraded`, `down`, `recovering`; `account_fault` and `self_impaired` are
     /// no outages.
     pub(crate) health: String,
-    /// Empty when nothing has been wrong since the process started.
+    /// Empty when nothing has been wrong within the last hour.
     pub(crate) since: Option<String>,
     /// Why it is in this state.
     pub(crate) reason: String,
