@@ -370,6 +370,7 @@ fn board(setup: &Setup) -> (Board, NumberIx, RouteIx) {
         receipts: setup.receipts,
         probes: setup.probes,
         configured: true,
+        ..NumberConfig::default()
     };
     let number = board.add_number(ChannelKind::WHATSAPP, &config, begin);
     let key = LeafKey {

@@ -97,6 +97,7 @@ impl Driver {
         };
         let workers = driver.open_work();
         driver.load(now).await?;
+        driver.show_routes(now);
         driver.publish(now);
         Ok((driver, workers))
     }
@@ -121,6 +122,7 @@ impl Driver {
             self.dispatch(&mut turn);
             self.arrange(&mut turn);
             self.take_verdicts(&mut turn);
+            self.show_routes(turn.now);
             self.finish(turn).await;
             self.publish(self.shared.clock.now());
         }
@@ -474,13 +476,18 @@ impl Driver {
             || (self.mailbox.is_closed() && self.mailbox.is_empty())
     }
 
-    /// Shows routes and totals to whoever asks.
-    fn publish(&self, now: Timestamp) {
+    /// Shows the routes to whoever asks; before callers are answered, so that they see what they
+    /// were told.
+    fn show_routes(&self, now: Timestamp) {
         if self.shared.wants_routes(now) {
             let oldest = |ix| self.book.oldest_in_lane(ix);
             self.shared
                 .publish_routes(self.routes.statuses(now, &oldest));
         }
+    }
+
+    /// Shows totals, and that the driver turns.
+    fn publish(&self, now: Timestamp) {
         self.shared.publish(self.book.len(), now);
         if self.shared.wants_totals(now) {
             self.shared.publish_totals(self.totals());

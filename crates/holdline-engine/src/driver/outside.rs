@@ -171,6 +171,7 @@ impl Driver {
         turn.push_alone(vec![Op::Hold(record), audit]);
         turn.replies.push((reply, Ok(())));
         self.nudge_all(&scope, turn.now);
+        self.shared.routes_changed();
     }
 
     pub(super) fn release(
@@ -190,6 +191,7 @@ impl Driver {
         turn.push_alone(vec![Op::HoldRelease(name), audit]);
         turn.replies.push((reply, Ok(())));
         self.nudge_all(&scope, turn.now);
+        self.shared.routes_changed();
     }
 
     /// An operator's word that has expired is gone, and says so.

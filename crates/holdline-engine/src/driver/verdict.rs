@@ -30,6 +30,7 @@ impl Driver {
             scope = %verdict.name, from = verdict.from.name(), to = verdict.to.name(),
             reason = %verdict.reason, nats = verdict.course.nats, "health changed"
         );
+        self.shared.routes_changed();
         self.keep(verdict, turn);
         if !(verdict.from.is_usable() && verdict.to.is_usable()) {
             self.nudge_all(&verdict.scope, turn.now);

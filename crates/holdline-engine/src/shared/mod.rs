@@ -156,6 +156,11 @@ impl Shared {
         is_due(&self.routes_at, now, ROUTES_EVERY_MS)
     }
 
+    /// Something about them changed that nobody may miss.
+    pub(crate) fn routes_changed(&self) {
+        self.routes_at.store(i64::MIN / 2, Ordering::Relaxed);
+    }
+
     pub(crate) fn publish_routes(&self, routes: Vec<RouteStatus>) {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
     }

@@ -160,12 +160,13 @@ impl Board {
             );
         }
         let number = &self.numbers[usize::from(key.number.0)];
+        let whole = key.feature == Feature::Management && number.probes_sending;
         let scope = Scope {
             channel: number.channel,
             account: number.account,
             number: Some(key.number),
-            feature: Some(key.feature),
-            country: Some(key.country),
+            feature: (!whole).then_some(key.feature),
+            country: (!whole).then_some(key.country),
         };
         let mut leaf = Leaf::new(key, scope, &number.pool, now);
         if let Some(management) = self.management_of(key.number) {

@@ -23,6 +23,8 @@ pub struct NumberConfig {
     pub receipts: bool,
     /// It can be probed.
     pub probes: bool,
+    /// A probe goes the way that messages go: one that fails speaks of everything.
+    pub probes_sending: bool,
     /// False for one that only stored plans name.
     pub configured: bool,
 }
@@ -41,6 +43,7 @@ pub struct Number {
     pub sender: String,
     pub account: Option<AccountIx>,
     pub probes: bool,
+    pub probes_sending: bool,
     pub configured: bool,
     receipts: bool,
     /// Receipts seen ever, up to what makes them trusted.
@@ -80,6 +83,7 @@ impl Number {
             sender: config.sender.clone(),
             account,
             probes: config.probes,
+            probes_sending: config.probes_sending,
             configured: config.configured,
             receipts: config.receipts,
             receipts_seen: 0,

@@ -5,7 +5,7 @@ use super::Board;
 use super::episode::Episode;
 use crate::Timestamp;
 use crate::health::leaf::Strand;
-use crate::health::scope::{Feature, LeafKey, NumberIx};
+use crate::health::scope::{Feature, LeafKey, NumberIx, Scope};
 use crate::health::verdict::{EpisodeId, Health, Verdict};
 use crate::routing::RouteIx;
 use alloc::format;
@@ -110,7 +110,12 @@ impl Board {
         for leaf in self.leaves.iter().filter(|leaf| leaf.last_ok.is_some()) {
             let mut values = alloc::vec![FORM];
             leaf.usual.save(&mut values);
-            all.push((self.name_of(&leaf.scope), values));
+            let scope = Scope {
+                feature: Some(leaf.key.feature),
+                country: Some(leaf.key.country),
+                ..leaf.scope
+            };
+            all.push((self.name_of(&scope), values));
         }
         all
     }

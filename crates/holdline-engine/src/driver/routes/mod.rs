@@ -79,6 +79,8 @@ impl RouteTable {
                 account: config.wabas.get(&route.sender).cloned(),
                 receipts: receipt > Success::Accepted,
                 probes,
+                // An SMTP session is the same up to the mail itself.
+                probes_sending: route.channel == ChannelKind::EMAIL,
                 configured: true,
             };
             table.add(route, &number, now);

@@ -35,8 +35,11 @@ async fn start(password: &str) -> (Stack, Postfix) {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    let stack = Stack::start_with(options).await;
+    let mut stack = Stack::start_with(options).await;
+    // A mail server that is not there yet would be an outage.
+    stack.stop().await;
     let postfix = Postfix::start(certificate, &stack).await;
+    stack.serve().await;
     (stack, postfix)
 }
 

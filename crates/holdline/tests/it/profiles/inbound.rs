@@ -19,6 +19,7 @@ fn three_days() -> Vec<BaselineRecord> {
         receipts: true,
         probes: false,
         configured: true,
+        ..NumberConfig::default()
     };
     let number = board.add_number(ChannelKind::WHATSAPP, &config, Timestamp(0));
     let seconds = 3 * 86_400;

@@ -41,6 +41,7 @@ impl Play {
                 receipts: true,
                 probes: true,
                 configured: true,
+                ..NumberConfig::default()
             };
             board.add_number(*channel, &config, BEGIN);
         }
