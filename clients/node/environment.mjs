@@ -3,6 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 const WAIT_MS_MAX = 20_000;
+// Messages sent together to test a route that comes back.
+const TESTED_AT_ONCE = 5;
 
 export function need(name) {
   const value = process.env[name];
@@ -105,16 +107,19 @@ export async function withWhatsappBroken(during) {
   await waitFor('WhatsApp in use again', testedUntilUp);
 }
 
-/** True when the route is up; else one more message has been sent and has arrived. */
+/** True when the route is up; else a few more messages have been sent and have arrived: the test
+ *  that ends an outage wants some twenty that work. */
 async function testedUntilUp() {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const routes = await (await fetch(`${url}/api/v1/routes`, { headers })).json();
   if (routes.data.some((r) => r.channel === 'whatsapp' && r.health === 'up')) return true;
-  const person = new Person();
-  const message = { messaging_product: 'whatsapp', to: person.address, type: 'text' };
-  const body = JSON.stringify({ ...message, text: { body: 'Are you there?' } });
-  const sent = await fetch(`${url}/v23.0/${phoneId}/messages`, { method: 'POST', headers, body });
-  if (!sent.ok) throw new Error(`${sent.status} ${await sent.text()}`);
-  await person.only();
+  const asked = Array.from({ length: TESTED_AT_ONCE }, () => new Person());
+  for (const person of asked) {
+    const message = { messaging_product: 'whatsapp', to: person.address, type: 'text' };
+    const body = JSON.stringify({ ...message, text: { body: 'Are you there?' } });
+    const sent = await fetch(`${url}/v23.0/${phoneId}/messages`, { method: 'POST', headers, body });
+    if (!sent.ok) throw new Error(`${sent.status} ${await sent.text()}`);
+  }
+  for (const person of asked) await person.only();
   return false;
 }
