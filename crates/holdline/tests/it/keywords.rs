@@ -1,7 +1,7 @@
 //! STOP, START and HELP by SMS: a stop holds for every later hop, whoever planned it; the app sees
 //! what the person wrote.
 
-use crate::scenarios::{quick, until_ended, until_health};
+use crate::scenarios::{self, until_ended, until_health};
 use crate::stack::{Options, Stack, until, until_true};
 use holdline_sim::{PersonSend, Provider, twilio_signature};
 use serde_json::{Value, json};
@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 const PERSON: &str = "+16505554001";
 const MAIL: &str = "ann@people.test";
 const HELP: &str = "Shop: reply STOP to end these texts. Questions: https://shop.example/help";
+
+/// As elsewhere, but a slow receipt is no reason to go on to the mailbox.
+fn quick() -> Options {
+    scenarios::quick().with("failover", "receipt_wait_service_ms = 20000")
+}
 
 /// The person writes an SMS, and the app hears of it.
 async fn writes(stack: &Stack, words: &str) {

@@ -291,9 +291,8 @@ impl Leaf {
     pub fn failing_share(&self, now: Timestamp, context: &Context) -> f64 {
         match self.strands.strongest(&context.around).0 {
             Strand::Sends | Strand::SendsAndProbes | Strand::Probes => {
-                let own = self.strands.sends.trace().map_or(0, |trace| trace.failed);
-                let both_speak =
-                    !context.around.without_probes && (own > 0 || context.probe_transport);
+                let both_speak = !context.around.without_probes
+                    && (self.sends_fail_too() || context.probe_transport);
                 let sends = self.recent.failing_now().unwrap_or(0.0);
                 let both = self.recent_both.failing_now().unwrap_or(0.0);
                 // Probes that failed after the leaf's own last failure know of newer times.
@@ -312,6 +311,15 @@ impl Leaf {
             Strand::DeliveredReceipts => self.strands.delivered.act.missing(),
             Strand::Silence => 0.0,
         }
+    }
+
+    /// Own sends fail as the probes do: some that count did, or, of a burst of which few count, the
+    /// last.
+    fn sends_fail_too(&self) -> bool {
+        let counted = self.strands.sends.trace().is_some_and(|it| it.failed > 0);
+        let since = self.strands.both.trace().map(|trace| trace.onset);
+        let last = self.last_failure;
+        counted || (since.is_some() && last >= since && last > self.last_ok)
     }
 
     /// Forgets evidence and moods: its scope is healthy again, or is being tested.

@@ -147,6 +147,45 @@ fn own_outcomes_contradict_failing_probes_and_one_failure_does_not_change_that()
 }
 
 #[test]
+fn own_failures_beyond_those_that_count_still_say_that_sending_fails() {
+    let share = |own: &[(u64, Evidence)]| {
+        let (mut leaf, mut pool) = leaf();
+        for recipient in 0..3 {
+            let works = ended(BEGIN, BEGIN, recipient, Evidence::Works);
+            leaf.ended(&works, &mut pool, true);
+        }
+        let (mut at, mut recipient) = (BEGIN, 3);
+        for (ms, evidence) in own {
+            at = BEGIN.plus_ms(*ms);
+            recipient += 1;
+            leaf.ended(&ended(at, at, recipient, evidence.clone()), &mut pool, true);
+            leaf.probed(true, at);
+        }
+        assert!(
+            leaf.strands.sends.is_calm(),
+            "three of this second were counted"
+        );
+        for _ in 0..20 {
+            at = at.plus_ms(1_000);
+            leaf.probed(true, at);
+        }
+        let probe_failed_at = Some(at);
+        leaf.failing_share(
+            at,
+            &Context {
+                probe_failed_at,
+                ..Context::default()
+            },
+        )
+    };
+    let fails = || Evidence::fails("2");
+    assert!(share(&[]) < f64::EPSILON, "probes alone do not say it");
+    assert!(share(&[(100, fails()), (200, fails())]) > 0.99);
+    let mended = [(100, fails()), (200, Evidence::Works)];
+    assert!(share(&mended) < f64::EPSILON);
+}
+
+#[test]
 fn an_unknown_error_counts_only_where_the_same_worked() {
     let (mut leaf, mut pool) = leaf();
     for recipient in 0..9 {

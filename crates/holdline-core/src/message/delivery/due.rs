@@ -84,6 +84,11 @@ impl Delivery {
     }
 
     fn cause_of_leaving(&self, from: u8, passed: Option<Cause>) -> Cause {
+        let last = self.attempts.last();
+        let placed = last.is_some_and(|it| !it.failed && it.reached > Progress::None);
+        if placed && self.is_spent(from) {
+            return Cause::ReceiptOverdue;
+        }
         passed.unwrap_or(if self.is_spent(from) {
             Cause::TriesExhausted
         } else {
