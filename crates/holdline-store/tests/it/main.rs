@@ -6,4 +6,5 @@ mod crash;
 mod file;
 mod fixtures;
 mod full;
+mod images;
 mod kill;
