@@ -93,6 +93,24 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The same, for a file that must be there already.
+pub(super) fn reader_of_existing(path: &Path) -> Result<Connection, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Unavailable(format!(
+            "there is no database at {}; storage.url names it",
+            path.display()
+        )));
+    }
+    reader(path).map_err(|error| store_error(&error))
+}
+
+/// The write-ahead log of a database.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push("-wal");
+    name.into()
+}
+
 fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     set_up(connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;

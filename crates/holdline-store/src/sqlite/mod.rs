@@ -6,6 +6,7 @@ mod error;
 mod migrate;
 mod readers;
 mod store;
+pub mod upkeep;
 mod writer;
 
 pub use connection::SqliteOptions;

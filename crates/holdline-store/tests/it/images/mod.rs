@@ -9,7 +9,7 @@
 //! SQLite and the disk would see these syncs; it needs `unsafe`, which no crate here may use.
 
 mod record;
-mod work;
+pub(crate) mod work;
 
 use record::{CHECKPOINT_PAGES, Content, Taken, content, look_at, record};
 use std::path::Path;
