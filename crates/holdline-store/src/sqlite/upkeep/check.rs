@@ -68,19 +68,14 @@ pub fn check(
         Ok(found) => findings.extend(found),
         Err(error) => return Err(store_error(&error)),
     }
-    let steps = (RULES.len() + TABLES.len()) as u64;
+    let steps = RULES.len() as u64;
     for (place, rule) in RULES.iter().enumerate() {
-        progress(rule.code, 50 + 50 * place as u64 / steps);
+        progress(rule.code, 50 + 40 * place as u64 / steps);
         findings.extend(rule.look(&c, now.0).map_err(|error| store_error(&error))?);
     }
     let mut report = sizes(&c, path).map_err(|error| store_error(&error))?;
-    for (place, table) in TABLES.into_iter().enumerate() {
-        progress(table, 50 + 50 * (RULES.len() + place) as u64 / steps);
-        let count = count(&c, &format!("SELECT COUNT(*) FROM {table}"));
-        report
-            .rows
-            .push((table, count.map_err(|error| store_error(&error))?));
-    }
+    progress("counts", 90);
+    report.rows = rows(&c).map_err(|error| store_error(&error))?;
     progress("done", 100);
     Ok(Report {
         schema,
@@ -150,6 +145,12 @@ fn sizes(c: &Connection, path: &Path) -> rusqlite::Result<Report> {
         log_bytes: bytes(&connection::log_of(path)),
         free_bytes: free,
     })
+}
+
+/// Rows by table.
+pub(super) fn rows(c: &Connection) -> rusqlite::Result<Vec<(&'static str, u64)>> {
+    let one = |table| Ok((table, count(c, &format!("SELECT COUNT(*) FROM {table}"))?));
+    TABLES.into_iter().map(one).collect()
 }
 
 fn count(c: &Connection, sql: &str) -> rusqlite::Result<u64> {
