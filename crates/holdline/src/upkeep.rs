@@ -1,6 +1,8 @@
 //! What runs beside the engine: the apps of the configuration, the sync of templates, and the
 //! cleaning of what retention no longer allows. Small steps, so that intake is never held up.
 
+pub(crate) mod backup;
+
 use crate::config::App;
 use crate::http::state::AppState;
 use holdline_core::{Redacted, Timestamp};

@@ -4,6 +4,7 @@ use crate::config::{Config, WhatsappSender};
 use crate::http::cloud_api::Memo;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
+use crate::upkeep::backup::BackupState;
 use crate::watch::FeedCell;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
@@ -29,6 +30,8 @@ pub(crate) struct AppState {
     pub(crate) memo: Arc<Memo>,
     /// What the followed status feeds say.
     pub(crate) feeds: Arc<FeedCell>,
+    /// How far the backups are.
+    pub(crate) backup: Arc<BackupState>,
 }
 
 impl AppState {

@@ -19,6 +19,20 @@ section! {
 }
 
 section! {
+    /// Backups that the server keeps while it runs. Without a folder there are none.
+    Backup at "backup" many false {
+        /// Folder for backups; best on another disk.
+        folder: Option<PathBuf>;
+        /// Seconds between two writes of what changed: so much may be lost.
+        every_s: u32 = 10, 1 to 86_400;
+        /// Seconds between two whole backups. A start of the server makes one too.
+        whole_every_s: u32 = 86_400, 60 to 31_536_000;
+        /// Whole backups that are kept, with the changes after them.
+        keep: u32 = 7, 1 to 1_000;
+    }
+}
+
+section! {
     /// How long Holdline keeps it.
     Retention at "retention" many false {
         /// Bodies and media of messages.
