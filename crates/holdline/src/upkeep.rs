@@ -2,6 +2,7 @@
 //! cleaning of what retention no longer allows. Small steps, so that intake is never held up.
 
 pub(crate) mod backup;
+pub(crate) mod room;
 
 use crate::config::App;
 use crate::http::state::AppState;

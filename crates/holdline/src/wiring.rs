@@ -14,7 +14,7 @@ use crate::render::EventRenderer;
 use crate::telemetry::Metrics;
 use crate::tls::{RELOAD_INTERVAL, TlsReloader};
 use crate::upkeep;
-use crate::upkeep::backup::{BackupState, Keeper};
+use crate::upkeep::backup::Keeper;
 use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
@@ -125,6 +125,8 @@ impl Server {
             wishes,
             shutdown.clone(),
         ));
+        self.rest
+            .spawn(upkeep::room::watch_room(state.clone(), shutdown.clone()));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
         Ok(())
@@ -244,7 +246,8 @@ async fn assemble(
         public_base: Arc::clone(public_base),
         memo: Arc::new(Memo::default()),
         feeds: Arc::new(FeedCell::new(&config.feeds())),
-        backup: Arc::new(BackupState::default()),
+        backup: Arc::default(),
+        room: Arc::default(),
     };
     Ok((state, loops))
 }

@@ -49,6 +49,7 @@ impl Driver {
         let groups: Groups = groups.into();
         match self.commit_or_know(&groups).await {
             Some(Ok(results)) => {
+                self.shared.storing.works();
                 self.answer(turn, first, &results);
                 true
             }
@@ -74,7 +75,7 @@ impl Driver {
         loop {
             self.pause_before_retry(&mut pause_ms).await?;
             if let Ok(results) = self.shared.store.commit(Arc::clone(groups)).await {
-                self.shared.set_store_failing(false);
+                self.shared.storing.set_retrying(false);
                 return Some(Ok(results));
             }
         }
@@ -118,7 +119,8 @@ impl Driver {
         groups: &Groups,
         error: &StoreError,
     ) -> Groups {
-        tracing::error!(%error, "the store refused a commit");
+        tracing::warn!(%error, "the store refused a commit");
+        self.shared.storing.failed(error, self.shared.clock.now());
         let here = first..first + groups.len();
         let mut refused = HashSet::new();
         for pending in turn
@@ -145,20 +147,24 @@ impl Driver {
     async fn save_stubbornly(&mut self, groups: Groups) -> bool {
         let mut pause_ms = RETRY_FIRST_MS;
         while !groups.is_empty() {
-            if self.shared.store.commit(Arc::clone(&groups)).await.is_ok() {
-                break;
+            match self.shared.store.commit(Arc::clone(&groups)).await {
+                Ok(_) => {
+                    self.shared.storing.works();
+                    break;
+                }
+                Err(error) => self.shared.storing.failed(&error, self.shared.clock.now()),
             }
             if self.pause_before_retry(&mut pause_ms).await.is_none() {
                 return false;
             }
         }
-        self.shared.set_store_failing(false);
+        self.shared.storing.set_retrying(false);
         true
     }
 
     /// `None` when the time of an engine that stops is over.
     async fn pause_before_retry(&mut self, pause_ms: &mut u64) -> Option<()> {
-        self.shared.set_store_failing(true);
+        self.shared.storing.set_retrying(true);
         let now = self.shared.clock.now();
         if self.shared.stop.is_over(now) {
             return None;

@@ -5,6 +5,7 @@ use crate::http::cloud_api::Memo;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
 use crate::upkeep::backup::BackupState;
+use crate::upkeep::room::Room;
 use crate::watch::FeedCell;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
@@ -32,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) feeds: Arc<FeedCell>,
     /// How far the backups are.
     pub(crate) backup: Arc<BackupState>,
+    /// Of the disk of the database.
+    pub(crate) room: Arc<Room>,
 }
 
 impl AppState {

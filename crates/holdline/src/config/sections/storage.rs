@@ -13,6 +13,9 @@ section! {
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is
         /// raised. Unset: what the disk holds.
         size_max_mb: Option<u32>, 8 to 16_000_000;
+        /// Room on the disk of the database, in MiB, below which new messages are refused with 503,
+        /// so that outcomes, receipts and replies of what was accepted still find room. 0: none.
+        reserve_mb: u32 = 64, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
     }
