@@ -9,6 +9,7 @@ mod idempotency;
 mod limits;
 mod order;
 mod signatures;
+mod small_disk;
 
 use crate::stack::Stack;
 use reqwest::header::CONTENT_TYPE;
