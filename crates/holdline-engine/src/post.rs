@@ -1,6 +1,7 @@
 //! Posts events to apps: at least once, in order per message or person, with growing gaps for
 //! seven days. Durable: an event is a row until its endpoint has taken it.
 
+use crate::ports::Partitions;
 use crate::ports::hook::HookOutcome;
 use crate::ports::ops::Op;
 use crate::ports::records::{EndpointRecord, HookRecord};
@@ -114,14 +115,23 @@ async fn look(
 ) -> (Vec<HookRecord>, Timestamp) {
     let now = shared.clock.now();
     let latest = now.plus_ms(LOOK_MS_MAX);
-    let due = match shared.store.hooks_due(now, &full, limit).await {
+    let due = match shared
+        .store
+        .hooks_due(Partitions::ALL, now, &full, limit)
+        .await
+    {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, "events for apps could not be read; tried again");
             return (Vec::new(), now.plus_ms(1_000));
         }
     };
-    let next = shared.store.hooks_next_due().await.ok().flatten();
+    let next = shared
+        .store
+        .hooks_next_due(Partitions::ALL)
+        .await
+        .ok()
+        .flatten();
     (
         due,
         next.filter(|at| *at > now).unwrap_or(latest).min(latest),

@@ -7,9 +7,9 @@ use super::outside::hold_of;
 use super::step::Extra;
 use super::turn::Turn;
 use crate::driver::routes::RouteTable;
-use crate::ports::StoreError;
 use crate::ports::records::{DeliveryState, MessageRecord, PlannedHop, StoredMessage};
 use crate::ports::store::PAGE_MAX;
+use crate::ports::{Partitions, StoreError};
 use crate::shared::Shared;
 use holdline_core::health::Country;
 use holdline_core::message::{Delivery, Hop, State, Terms};
@@ -26,7 +26,11 @@ impl Driver {
         let mut after = None;
         let (mut under_way, mut crashed) = (Vec::new(), 0_usize);
         loop {
-            let page = self.shared.store.open_deliveries(after, PAGE_MAX).await?;
+            let page = self
+                .shared
+                .store
+                .open_deliveries(Partitions::ALL, after, PAGE_MAX)
+                .await?;
             let Some(last) = page.last() else { break };
             after = Some(last.message.id);
             for stored in page {

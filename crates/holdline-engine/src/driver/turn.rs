@@ -91,7 +91,7 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
         Conflict::Idempotency {
             same_body: false, ..
         } => Err(Refusal::KeyReused),
-        Conflict::Repeated | Conflict::AddressTaken { .. } => {
+        Conflict::Repeated | Conflict::AddressTaken { .. } | Conflict::Fenced { .. } => {
             Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())
         }
     }

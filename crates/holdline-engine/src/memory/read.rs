@@ -3,6 +3,9 @@
 use super::MemoryStore;
 use super::tables::Tables;
 use crate::ports::Store;
+use crate::ports::cluster::{
+    Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partition, Partitions,
+};
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::records::{
     AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
@@ -24,6 +27,7 @@ impl Store for MemoryStore {
 
     async fn open_deliveries(
         &self,
+        partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
@@ -32,6 +36,7 @@ impl Store for MemoryStore {
         let open = open.filter(|(_, delivery)| !delivery.state.is_ended());
         let stored = open
             .filter_map(|(id, _)| tables.stored(*id))
+            .filter(|one| partitions.has(Partition::of_contact(one.message.contact)))
             .map(without_body);
         Ok(stored.take(limit.min(PAGE_MAX)).collect())
     }
@@ -151,10 +156,16 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>> {
+    async fn raw_open(
+        &self,
+        partitions: Partitions,
+        after: Option<u128>,
+        limit: usize,
+    ) -> StoreResult<Vec<RawInbound>> {
         let tables = &self.lock().tables;
         let rest = tables.raw.range((from(after), Bound::Unbounded));
         Ok(rest
+            .filter(|(id, _)| partitions.has(Partition::of(**id)))
             .map(|(_, raw)| raw.clone())
             .take(limit.min(PAGE_MAX))
             .collect())
@@ -176,23 +187,17 @@ impl Store for MemoryStore {
 
     async fn hooks_due(
         &self,
+        partitions: Partitions,
         now: Timestamp,
         without: &[String],
         limit: usize,
     ) -> StoreResult<Vec<HookRecord>> {
-        Ok(self
-            .lock()
-            .tables
-            .hooks_due(now, without, limit.min(PAGE_MAX)))
+        let tables = &self.lock().tables;
+        Ok(tables.hooks_due(partitions, now, without, limit.min(PAGE_MAX)))
     }
 
-    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {
-        let tables = &self.lock().tables;
-        Ok(tables
-            .hook_heads
-            .iter()
-            .next()
-            .map(|((due_at, _), ())| *due_at))
+    async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>> {
+        Ok(self.lock().tables.hooks_next_due(partitions))
     }
 
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
@@ -286,6 +291,23 @@ impl Store for MemoryStore {
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         Ok(self.lock().tables.settings.get(&key.to_owned()).cloned())
+    }
+
+    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
+        Ok(self.lock().tables.beat(beat))
+    }
+
+    async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView> {
+        Ok(self.lock().tables.cluster(now))
+    }
+
+    async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
+        let tables = &self.lock().tables;
+        let mine = tables
+            .handoffs
+            .values()
+            .filter(|it| leases.contains(&it.lease));
+        Ok(mine.take(limit.min(PAGE_MAX)).cloned().collect())
     }
 
     async fn expire_rows(

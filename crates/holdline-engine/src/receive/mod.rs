@@ -15,7 +15,7 @@ use crate::ports::records::{
     ReceiptRecord, WA_USER,
 };
 use crate::ports::store::PAGE_MAX;
-use crate::ports::{Channel, HookRequest, StoreError};
+use crate::ports::{Channel, HookRequest, Partitions, StoreError};
 use crate::request::{Echo, EchoStep, Told};
 use crate::shared::Shared;
 use holdline_core::health::InboundKind;
@@ -116,7 +116,12 @@ impl ReceiveLoop {
     async fn read_stored(&self) {
         let mut after = None;
         loop {
-            let page = match self.shared.store.raw_open(after, PAGE_MAX).await {
+            let page = match self
+                .shared
+                .store
+                .raw_open(Partitions::ALL, after, PAGE_MAX)
+                .await
+            {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, "stored webhooks could not be read; tried again");

@@ -4,6 +4,7 @@
 use super::fixtures::{
     accept_keyed, accept_plain, at, contact, groups, id, message_id, put, setting, try_put,
 };
+use crate::ports::Partitions;
 use crate::ports::store::COMMIT_GROUPS_MAX;
 use crate::ports::{Conflict, Op, Store};
 use bytes::Bytes;
@@ -138,7 +139,11 @@ async fn the_same_message_twice_is_once(store: &dyn Store) {
         .await;
     }
     assert_eq!(
-        store.open_deliveries(None, 10).await.expect("reads").len(),
+        store
+            .open_deliveries(Partitions::ALL, None, 10)
+            .await
+            .expect("reads")
+            .len(),
         1
     );
 }

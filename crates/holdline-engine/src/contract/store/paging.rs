@@ -3,6 +3,7 @@
 use super::fixtures::{
     accept, advance, at, contact_id, delivery, in_state, message, message_id, put,
 };
+use crate::ports::Partitions;
 use crate::ports::records::{MessageRecord, StoredMessage};
 use crate::ports::store::MessageFilter;
 use crate::ports::{Op, Store};
@@ -25,7 +26,10 @@ async fn open_deliveries_come_by_id_without_bodies(store: &dyn Store) {
     let mut after = None;
     let mut seen = Vec::new();
     loop {
-        let page = store.open_deliveries(after, 3).await.expect("reads");
+        let page = store
+            .open_deliveries(Partitions::ALL, after, 3)
+            .await
+            .expect("reads");
         assert!(page.len() <= 3);
         let Some(last) = page.last() else { break };
         after = Some(last.message.id);

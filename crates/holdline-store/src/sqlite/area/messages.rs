@@ -7,8 +7,10 @@ use crate::rows::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
 };
+use crate::sqlite::cluster::{in_partitions, set};
 use holdline_core::message::End;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
 use holdline_engine::ports::store::MessageFilter;
 use rusqlite::types::Value;
@@ -16,18 +18,24 @@ use rusqlite::{Connection, Result, params, params_from_iter};
 
 pub(in crate::sqlite) fn open(
     c: &Connection,
+    partitions: Partitions,
     after: Option<MessageId>,
     limit: usize,
 ) -> Result<Vec<StoredMessage>> {
+    let mine = in_partitions("d.contact", "?3");
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS}, NULL, {DELIVERY_COLUMNS}
          FROM delivery d INDEXED BY delivery_open CROSS JOIN message m ON m.id = d.id
-         WHERE d.state < 4 AND d.id > ?1 ORDER BY d.id LIMIT ?2"
+         WHERE d.state < 4 AND d.id > ?1 AND {mine} ORDER BY d.id LIMIT ?2"
     );
     all(
         c,
         &sql,
-        params![after_key(after.map(|id| id.0)), page(limit)],
+        params![
+            after_key(after.map(|id| id.0)),
+            page(limit),
+            set(partitions)
+        ],
         stored_from,
     )
 }
