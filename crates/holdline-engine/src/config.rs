@@ -1,5 +1,6 @@
 //! The numbers and lists the engine runs by. Filled by the binary's configuration.
 
+use crate::cluster::ClusterConfig;
 use holdline_core::ChannelKind;
 use holdline_core::health::BoardConfig;
 use holdline_core::message::Priority;
@@ -43,6 +44,8 @@ pub struct EngineConfig {
     /// How long an idempotency key is remembered.
     pub key_kept_ms: u64,
     pub hooks: HookPolicy,
+    /// `None` where one process has the store for itself.
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl EngineConfig {

@@ -44,6 +44,7 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
         app_senders: app_senders(config),
         key_kept_ms: u64::from(config.retention.idempotency_days) * DAY_MS,
         hooks: HookPolicy::default(),
+        cluster: None,
     }
 }
 

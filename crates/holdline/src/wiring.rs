@@ -105,6 +105,7 @@ impl Server {
         self.rest.spawn(loops.receive.run());
         self.rest.spawn(loops.post.run());
         self.rest.spawn(loops.help.run());
+        self.rest.spawn(loops.cluster.run());
         for worker in loops.workers {
             self.rest.spawn(worker.run());
         }

@@ -7,6 +7,7 @@
 mod book;
 mod dispatch;
 pub(crate) mod event;
+mod lease;
 mod load;
 mod outside;
 mod routes;
@@ -17,8 +18,8 @@ mod verdict;
 
 use crate::config::{MAILBOX_MAX, TURN_EVENTS_MAX};
 use crate::perform::Worker;
-use crate::ports::StoreError;
 use crate::ports::ops::Op;
+use crate::ports::{Partitions, StoreError};
 use crate::request::{Refusal, Totals};
 use crate::shared::Shared;
 use crate::watch::Watch;
@@ -29,12 +30,13 @@ use holdline_core::message::{
     Delivery, Fault, FaultClass, Outcome, Progress, ReceiptKind, State, ThrottleScope,
 };
 use holdline_core::{MessageId, Timestamp};
+use lease::Tenure;
 use outside::Echoes;
-use routes::RouteTable;
+pub(crate) use routes::RouteTable;
 use std::sync::Arc;
 use step::Extra;
-use tokio::sync::mpsc;
-use turn::{Pending, Turn};
+use tokio::sync::{mpsc, oneshot};
+use turn::{After, Pending, Reply, Turn};
 
 /// Due deliveries looked at in one turn.
 const TURN_TIMERS_MAX: usize = 2_048;
@@ -58,6 +60,9 @@ pub struct Driver {
     work: Vec<Option<mpsc::Sender<Work>>>,
     /// Outcomes of attempts that were planned but did not leave, for the next turn.
     again: Vec<Event>,
+    tenure: Tenure,
+    /// Dropped when the driver has ended.
+    _ended: oneshot::Sender<()>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -81,9 +86,11 @@ impl Driver {
     pub(crate) async fn start(
         shared: Arc<Shared>,
         mailbox: mpsc::Receiver<Event>,
+        ended: oneshot::Sender<()>,
     ) -> Result<(Self, Vec<Worker>), StoreError> {
         let now = shared.clock.now();
         let routes = load::routes(&shared, now).await?;
+        let clustered = shared.config.cluster.is_some();
         let mut driver = Self {
             shared,
             mailbox,
@@ -94,9 +101,15 @@ impl Driver {
             learned_at: now,
             work: Vec::new(),
             again: Vec::new(),
+            tenure: Tenure::new(clustered),
+            _ended: ended,
         };
         let workers = driver.open_work();
-        driver.load(now).await?;
+        if !clustered {
+            let mut turn = Turn::new(now);
+            driver.load(Partitions::ALL, &mut turn).await?;
+            driver.finish_loading(turn).await?;
+        }
         driver.show_routes(now);
         driver.publish(now);
         Ok((driver, workers))
@@ -108,6 +121,7 @@ impl Driver {
         while !self.is_finished() {
             self.wait(&mut events).await;
             let mut turn = Turn::new(self.shared.clock.now());
+            self.take_after(&mut turn);
             if self.shared.stop.is_stopped() {
                 self.routes.close();
             }
@@ -122,6 +136,7 @@ impl Driver {
             self.dispatch(&mut turn);
             self.arrange(&mut turn);
             self.take_verdicts(&mut turn);
+            self.tell_others(&mut turn);
             self.show_routes(turn.now);
             self.finish(turn).await;
             self.publish(self.shared.clock.now());
@@ -147,7 +162,7 @@ impl Driver {
         if self.shared.stop.is_stopped() && self.again.is_empty() {
             return now.plus_ms(STOPPING_WAIT_MS);
         }
-        if self.book.has_ready() || !self.again.is_empty() {
+        if self.book.has_ready() || !self.again.is_empty() || !self.tenure.after.is_empty() {
             return now;
         }
         let timer = self.book.next_timer().unwrap_or(Timestamp::MAX);
@@ -169,15 +184,7 @@ impl Driver {
                 ops,
             } => {
                 self.routes.heard(&wrote, turn.now);
-                let mut applied = true;
-                for receipt in receipts {
-                    applied &= self.receipt(receipt, turn).await.is_ok();
-                }
-                if applied {
-                    turn.push_alone(ops);
-                } else {
-                    self.shared.read_raw_again();
-                }
+                self.receipts(receipts, ops, turn).await;
             }
             Event::Withdrawn {
                 contact,
@@ -187,33 +194,16 @@ impl Driver {
                 self.withdrawn(contact, channel, address.expose(), turn)
                     .await;
             }
-            Event::Cancel { id, reply } => {
-                let known = self.is_open(id);
-                self.step(id, turn, Extra::default(), |machine, c| {
-                    machine.handle_cancel(c)
-                });
-                let answer = if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                };
-                turn.replies.push((reply, answer));
-            }
-            Event::RetryNow { id, reply } => {
-                let known = self.is_open(id);
-                self.book.nudge(id, turn.now, &mut self.routes);
-                let answer = if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                };
-                turn.replies.push((reply, answer));
-            }
+            Event::Cancel { id, reply } => self.cancel(id, reply, turn),
+            Event::RetryNow { id, reply } => self.retry_now(id, reply, turn),
             Event::Probed { number, outcome } => self.probed(number, &outcome, turn),
             Event::Told(told) => {
                 self.told(*told, turn.now);
                 self.take_verdicts(turn);
             }
+            Event::Leases(event) => self.leases(*event, turn).await,
+            Event::Handed(handed) => self.handed(handed, turn).await,
+            Event::Follow { routes, holds } => self.follow(&routes, &holds, turn),
             Event::Hold { hold, reply } => self.hold(*hold, reply, turn),
             Event::Release {
                 scope,
@@ -226,9 +216,38 @@ impl Driver {
         }
     }
 
+    /// A webhook's receipts. It is done only when all of them are committed.
+    async fn receipts(&mut self, receipts: Vec<ReceiptEvent>, ops: Vec<Op>, turn: &mut Turn) {
+        let mut applied = true;
+        for receipt in receipts {
+            applied &= self.receipt(receipt, turn).await.is_ok();
+        }
+        if !applied {
+            self.shared.read_raw_again();
+        } else if self.tenure.is_clustered() {
+            turn.after.push(After { ops, done: None });
+        } else {
+            turn.push_alone(ops);
+        }
+    }
+
+    fn cancel(&mut self, id: MessageId, reply: Reply, turn: &mut Turn) {
+        let known = self.is_open(id);
+        self.step(id, turn, Extra::default(), |machine, c| {
+            machine.handle_cancel(c)
+        });
+        turn.replies.push((reply, open_or_ended(known)));
+    }
+
+    fn retry_now(&mut self, id: MessageId, reply: Reply, turn: &mut Turn) {
+        let known = self.is_open(id);
+        self.book.nudge(id, turn.now, &mut self.routes);
+        turn.replies.push((reply, open_or_ended(known)));
+    }
+
     fn probed(&mut self, number: NumberIx, outcome: &Outcome, turn: &mut Turn) {
         self.routes.sender_mut(number).probing = false;
-        self.routes.board.observe(&Signal::Probed {
+        self.routes.observe(&Signal::Probed {
             number,
             at: turn.now,
             evidence: Evidence::of(outcome),
@@ -317,16 +336,16 @@ impl Driver {
     /// An error means that the store could not be read: the receipt has to come again.
     async fn receipt(&mut self, event: ReceiptEvent, turn: &mut Turn) -> Result<(), StoreError> {
         let id = event.key.message;
+        let open = self.book.get(id).is_some();
+        if !open && !self.find(&event, turn).await? {
+            return Ok(());
+        }
         if let ReceiptKind::Failed(fault) = &event.receipt.kind {
             self.failed_receipt(&event, fault.clone(), turn).await?;
         }
         if let ReceiptKind::Reached(progress) = &event.receipt.kind {
-            let board = &mut self.routes.board;
-            self.watch.receipt(board, event.key, *progress, turn.now);
-        }
-        let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await? {
-            return Ok(());
+            self.watch
+                .receipt(&mut self.routes, event.key, *progress, turn.now);
         }
         let extra = Extra {
             receipts: vec![event.record],
@@ -367,9 +386,8 @@ impl Driver {
             address,
         };
         // It will have no other receipt, whoever is to blame.
-        let board = &mut self.routes.board;
         self.watch
-            .receipt(board, event.key, Progress::Delivered, turn.now);
+            .receipt(&mut self.routes, event.key, Progress::Delivered, turn.now);
         if fault.class == FaultClass::Platform {
             self.signal(&told, turn);
         }
@@ -396,7 +414,7 @@ impl Driver {
                 .get(usize::from(key.number).checked_sub(1)?)
         });
         let reached = tried.map_or(Progress::None, |tried| tried.reached);
-        self.routes.board.observe(&Signal::Ended(Ended {
+        self.routes.observe(&Signal::Ended(Ended {
             route,
             at,
             started_at: event.started_at,
@@ -407,7 +425,7 @@ impl Driver {
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
         if accepted && self.routes.sender_of(route).receipts {
             self.watch
-                .accepted(&mut self.routes.board, key, (route, at), reached);
+                .accepted(&mut self.routes, key, (route, at), reached);
         }
         self.take_verdicts(turn);
     }
@@ -511,5 +529,13 @@ impl Driver {
             }
         }
         totals
+    }
+}
+
+fn open_or_ended(open: bool) -> Result<(), Refusal> {
+    if open {
+        Ok(())
+    } else {
+        Err(Refusal::AlreadyEnded)
     }
 }
