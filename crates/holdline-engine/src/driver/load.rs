@@ -20,8 +20,8 @@ use holdline_core::routing::RouteIx;
 use holdline_core::{MessageId, Timestamp};
 
 impl Driver {
-    /// Takes up every open delivery of these partitions. One that was in flight when the process
-    /// died is in doubt; waits for receipts begin again.
+    /// Takes up the open deliveries of these partitions: what is under way now, what waits by and
+    /// by. One that was in flight when the process died is in doubt; waits for receipts begin again.
     pub(super) async fn load(
         &mut self,
         partitions: Partitions,
@@ -31,21 +31,20 @@ impl Driver {
         let (mut under_way, mut crashed) = (Vec::new(), 0_usize);
         loop {
             let store = &self.shared.store;
-            let page = store.open_deliveries(partitions, after, PAGE_MAX).await?;
+            let page = store.under_way(partitions, after, PAGE_MAX).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.message.id);
             for stored in page {
                 if self.book.get(stored.message.id).is_some() {
                     continue;
                 }
-                if !matches!(stored.delivery.state, State::Waiting { .. }) {
-                    under_way.push(stored.message.id);
-                }
+                under_way.push(stored.message.id);
                 let in_flight = matches!(stored.delivery.state, State::InFlight { .. });
                 crashed += usize::from(in_flight);
                 self.take_up(stored, turn.now);
             }
         }
+        self.begin_backlog(partitions).await?;
         if crashed > 0 {
             tracing::warn!(
                 attempts = crashed,

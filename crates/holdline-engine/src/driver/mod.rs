@@ -4,6 +4,7 @@
 //! and only then answers callers and hands attempts to the performers. A process may die between
 //! any two of these: what was committed is found again, what was not had no effect.
 
+mod backlog;
 mod book;
 mod dispatch;
 pub(crate) mod event;
@@ -19,10 +20,12 @@ mod verdict;
 use crate::config::{MAILBOX_MAX, TURN_EVENTS_MAX};
 use crate::perform::Worker;
 use crate::ports::ops::Op;
+use crate::ports::records::MessageRecord;
 use crate::ports::{Partitions, StoreError};
 use crate::request::{Refusal, Totals};
 use crate::shared::Shared;
 use crate::watch::Watch;
+use backlog::Backlog;
 use book::{Book, Entry};
 use event::{AcceptEvent, Event, OutcomeEvent, ReceiptEvent, Work};
 use holdline_core::health::{Ended, Evidence, NumberIx, Signal};
@@ -61,6 +64,7 @@ pub struct Driver {
     /// Outcomes of attempts that were planned but did not leave, for the next turn.
     again: Vec<Event>,
     tenure: Tenure,
+    backlog: Backlog,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -102,6 +106,7 @@ impl Driver {
             work: Vec::new(),
             again: Vec::new(),
             tenure: Tenure::new(clustered),
+            backlog: Backlog::default(),
             _ended: ended,
         };
         let workers = driver.open_work();
@@ -122,6 +127,7 @@ impl Driver {
             self.wait(&mut events).await;
             let mut turn = Turn::new(self.shared.clock.now());
             self.take_after(&mut turn);
+            self.refill(turn.now).await;
             if self.shared.stop.is_stopped() {
                 self.routes.close();
             }
@@ -162,7 +168,7 @@ impl Driver {
         if self.shared.stop.is_stopped() && self.again.is_empty() {
             return now.plus_ms(STOPPING_WAIT_MS);
         }
-        if self.book.has_ready() || !self.again.is_empty() || !self.tenure.after.is_empty() {
+        if self.has_more() {
             return now;
         }
         let timer = self.book.next_timer().unwrap_or(Timestamp::MAX);
@@ -172,6 +178,14 @@ impl Driver {
             .min();
         let board = self.routes.board.wake_at(now);
         room.unwrap_or(Timestamp::MAX).min(timer).min(board)
+    }
+
+    /// There is something to do at once.
+    fn has_more(&self) -> bool {
+        self.book.has_ready()
+            || !self.again.is_empty()
+            || !self.tenure.after.is_empty()
+            || self.wants_refill()
     }
 
     async fn handle(&mut self, event: Event, turn: &mut Turn) {
@@ -194,8 +208,14 @@ impl Driver {
                 self.withdrawn(contact, channel, address.expose(), turn)
                     .await;
             }
-            Event::Cancel { id, reply } => self.cancel(id, reply, turn),
-            Event::RetryNow { id, reply } => self.retry_now(id, reply, turn),
+            Event::Cancel { id, reply } => {
+                self.fetch(id, turn.now).await;
+                self.cancel(id, reply, turn);
+            }
+            Event::RetryNow { id, reply } => {
+                self.fetch(id, turn.now).await;
+                self.retry_now(id, reply, turn);
+            }
             Event::Probed { number, outcome } => self.probed(number, &outcome, turn),
             Event::Told(told) => {
                 self.told(*told, turn.now);
@@ -266,8 +286,7 @@ impl Driver {
         if reply.is_closed() {
             return;
         }
-        let record = Arc::new(accept.message.clone());
-        let id = record.id;
+        let id = accept.message.id;
         if self.shared.stop.is_stopped() {
             let why = String::from("the server is stopping");
             let _ = reply.send(Err(Refusal::Unavailable {
@@ -276,24 +295,36 @@ impl Driver {
             }));
             return;
         }
-        let delivery = self.machine_of(&record, None, turn.now);
         let group = turn.group_of(id);
         for op in before {
             turn.push(id, op);
         }
+        let priority = accept.message.priority;
+        if self.is_behind(priority) {
+            turn.fences.push((group, accept.message.contact));
+            self.leave_behind(priority, id);
+        } else {
+            self.take_in(Arc::new(accept.message.clone()), turn.now);
+        }
         turn.push(id, Op::Accept(Box::new(accept)));
-        let app = self.shared.word(&record.app);
-        let sender = self.shared.word(&record.sender);
-        let mut entry = Entry::new(delivery, record.contact, app, sender);
-        entry.record = Some(record);
-        self.book.insert(entry);
-        self.settle(id, turn.now);
         turn.pending.push(Pending {
             id,
             group,
             answer,
             reply,
         });
+    }
+
+    /// A new message, with its body until the turn has ended.
+    fn take_in(&mut self, record: Arc<MessageRecord>, now: Timestamp) {
+        let id = record.id;
+        let delivery = self.machine_of(&record, None, now);
+        let app = self.shared.word(&record.app);
+        let sender = self.shared.word(&record.sender);
+        let mut entry = Entry::new(delivery, record.contact, app, sender);
+        entry.record = Some(record);
+        self.book.insert(entry);
+        self.settle(id, now);
     }
 
     async fn outcome(&mut self, event: OutcomeEvent, turn: &mut Turn) {
@@ -481,7 +512,7 @@ impl Driver {
 
     fn machine_of(
         &mut self,
-        message: &crate::ports::records::MessageRecord,
+        message: &MessageRecord,
         state: Option<crate::ports::records::DeliveryState>,
         now: Timestamp,
     ) -> Delivery {
@@ -506,14 +537,18 @@ impl Driver {
 
     /// Shows totals, and that the driver turns.
     fn publish(&self, now: Timestamp) {
-        self.shared.publish(self.book.len(), now);
+        self.shared
+            .publish(self.book.len() + self.backlog.count(), now);
         if self.shared.wants_totals(now) {
             self.shared.publish_totals(self.totals());
         }
     }
 
     fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals = Totals {
+            waiting: self.backlog.count(),
+            ..Totals::default()
+        };
         for (_, entry) in self.book.iter() {
             match entry.delivery.state {
                 State::Waiting { .. } => {

@@ -149,6 +149,7 @@ impl Driver {
             turn.push_alone(vec![hand_to(&self.shared, partition, &told)]);
             return;
         }
+        self.fetch_of(contact, turn).await;
         let of_person = self
             .book
             .iter()

@@ -4,7 +4,7 @@ use crate::ports::ops::{Advance, Conflict};
 use crate::ports::{Group, Op, StoreError};
 use crate::request::{Accepted, Refusal};
 use bytes::Bytes;
-use holdline_core::{MessageId, Timestamp};
+use holdline_core::{ContactId, MessageId, Timestamp};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
 
@@ -45,6 +45,8 @@ pub(crate) struct Turn {
     /// Committed only once all of this turn is: what it was made from needs to come again
     /// otherwise.
     pub(crate) after: Vec<After>,
+    /// Groups of messages that are not in the book, with whom they are for.
+    pub(crate) fences: Vec<(usize, ContactId)>,
     /// Dropped when this turn is committed.
     pub(crate) done: Vec<oneshot::Sender<()>>,
     /// Events for apps were queued.
@@ -61,6 +63,7 @@ impl Turn {
             replies: Vec::new(),
             sends: Vec::new(),
             after: Vec::new(),
+            fences: Vec::new(),
             done: Vec::new(),
             hooks: false,
             by_message: HashMap::new(),

@@ -1,5 +1,5 @@
-//! Several nodes on one store: each message is driven by one of them, whoever accepted it; a node that
-//! dies, leaves or was away loses and doubles nothing.
+//! Several nodes on one store: each message is driven by one of them, whoever accepted it; a node
+//! that dies, leaves or was away loses and doubles nothing.
 
 use super::rig::{Peers, Rig, broken};
 use crate::memory::MemoryStore;

@@ -4,3 +4,4 @@
 mod cluster;
 mod rig;
 mod stories;
+mod window;

@@ -253,6 +253,15 @@ impl Rig {
         Self::run(store, config(gate), Peers::default(), 0).await
     }
 
+    /// Keeps so few waiting messages in memory.
+    pub(super) async fn with_window(store: Arc<MemoryStore>, window_max: usize) -> Self {
+        let config = EngineConfig {
+            window_max,
+            ..config(GateConfig::default())
+        };
+        Self::run(store, config, Peers::default(), 0).await
+    }
+
     /// One of several nodes on a store.
     pub(super) async fn node(store: &Arc<MemoryStore>, name: &str, peers: &Peers) -> Self {
         let mut config = config(GateConfig::default());
@@ -396,6 +405,7 @@ fn config(gate: GateConfig) -> EngineConfig {
         receipt_wait_ms: [30_000, 60_000, 900_000, 900_000],
         expiry_ms: [3_600_000; 4],
         open_messages_max: 10_000,
+        window_max: 1_000,
         routes: vec![
             route(ChannelKind::WHATSAPP, "1"),
             route(ChannelKind::SMS, "sms"),

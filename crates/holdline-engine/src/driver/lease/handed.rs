@@ -59,8 +59,8 @@ impl Driver {
                         .await;
                 }
             }
-            Handoff::Cancel { message } => self.asked(&message, turn, Self::cancel),
-            Handoff::RetryNow { message } => self.asked(&message, turn, Self::retry_now),
+            Handoff::Cancel { message } => self.asked(&message, turn, Self::cancel).await,
+            Handoff::RetryNow { message } => self.asked(&message, turn, Self::retry_now).await,
             Handoff::Signals(words) => self.signals(words, turn),
         }
         Ok(())
@@ -74,22 +74,30 @@ impl Driver {
             return Ok(());
         }
         let stored = self.shared.store.message(id).await?;
-        if let Some(stored) = stored.filter(|it| !it.delivery.state.is_ended())
-            && self.tenure.drives(stored.message.contact)
-        {
+        let Some(stored) = stored.filter(|it| !it.delivery.state.is_ended()) else {
+            return Ok(());
+        };
+        let priority = stored.message.priority;
+        if !self.tenure.drives(stored.message.contact) {
+            return Ok(());
+        }
+        if self.is_behind(priority) {
+            self.leave_behind(priority, id);
+        } else {
             self.take_up(stored, turn.now);
         }
         Ok(())
     }
 
     /// Nobody waits for the answer: who asked elsewhere was told that it is under way.
-    fn asked(
+    async fn asked(
         &mut self,
         message: &str,
         turn: &mut Turn,
         act: impl FnOnce(&mut Self, MessageId, Reply, &mut Turn),
     ) {
         if let Some(id) = id_of(message).map(MessageId) {
+            self.fetch(id, turn.now).await;
             let (reply, _) = oneshot::channel();
             act(self, id, reply, turn);
         }

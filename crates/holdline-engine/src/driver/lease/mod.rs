@@ -61,6 +61,15 @@ impl Tenure {
         self.has(Lease::Partition(partition)) && !self.leaving.has(partition)
     }
 
+    /// The partitions whose deliveries are driven here.
+    fn driven(&self) -> Partitions {
+        if !self.clustered {
+            return Partitions::ALL;
+        }
+        let gone = Partitions(self.leaving.0 | self.lost_partitions().0);
+        self.held.partitions().without(gone)
+    }
+
     fn fence(&self, lease: Lease) -> Op {
         let epoch = self.held.epoch(lease).unwrap_or(NO_EPOCH);
         Op::Fence { lease, epoch }
@@ -106,6 +115,11 @@ impl Driver {
             self.gain(gained, turn).await;
         }
         self.show_held();
+        if before.partitions() != self.tenure.held.partitions()
+            && let Err(error) = self.count_backlog().await
+        {
+            tracing::warn!(%error, "what waits could not be counted");
+        }
     }
 
     /// Keeps the old epochs of lost leases until their work is let go of.
@@ -153,6 +167,10 @@ impl Driver {
         self.shared.set_held(self.tenure.held.without(gone));
     }
 
+    pub(super) fn driven(&self) -> Partitions {
+        self.tenure.driven()
+    }
+
     /// Puts fences in front of everything that the turn says of deliveries.
     pub(super) fn fence(&self, turn: &mut Turn) {
         if !self.tenure.clustered {
@@ -164,6 +182,10 @@ impl Driver {
                 continue;
             };
             let lease = Lease::Partition(Partition::of_contact(entry.contact));
+            turn.groups[at].0.insert(0, self.tenure.fence(lease));
+        }
+        for (at, contact) in std::mem::take(&mut turn.fences) {
+            let lease = Lease::Partition(Partition::of_contact(contact));
             turn.groups[at].0.insert(0, self.tenure.fence(lease));
         }
     }
