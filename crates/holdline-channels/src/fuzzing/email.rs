@@ -67,20 +67,40 @@ fn safe(to: &Mailbox) {
     let address = to.address();
     assert!(address.is_ascii() && address.len() <= ADDRESS_BYTES_MAX);
     assert!(!address.contains(['<', '>', ' ', '\r', '\n', '\0']));
-    assert!(to.name.as_ref().is_none_or(|name| !name.chars().any(char::is_control)));
-    assert_eq!(Mailbox::parse(address).map(|it| it.address().to_owned()).as_deref(), Some(address));
+    assert!(
+        to.name
+            .as_ref()
+            .is_none_or(|name| !name.chars().any(char::is_control))
+    );
+    assert_eq!(
+        Mailbox::parse(address)
+            .map(|it| it.address().to_owned())
+            .as_deref(),
+        Some(address)
+    );
 }
 
 /// Each header stands once, and none is there that we did not write.
 fn headers(mail: &[u8]) {
     let mail = String::from_utf8_lossy(mail);
-    let (head, _) = mail.split_once("\r\n\r\n").expect("a mail has a head and a body");
-    let lines = head.split("\r\n").filter(|line| !line.starts_with([' ', '\t']));
+    let (head, _) = mail
+        .split_once("\r\n\r\n")
+        .expect("a mail has a head and a body");
+    let lines = head
+        .split("\r\n")
+        .filter(|line| !line.starts_with([' ', '\t']));
     let mut seen = Vec::new();
     for line in lines {
         assert!(!line.contains(['\r', '\n']), "a bare line end in the head");
-        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        assert!(HEADERS.contains(&name.as_str()), "a header {name:?} that is not ours");
+        let name = line
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        assert!(
+            HEADERS.contains(&name.as_str()),
+            "a header {name:?} that is not ours"
+        );
         assert!(!seen.contains(&name), "two headers {name}");
         seen.push(name);
     }

@@ -2,8 +2,8 @@
 
 use super::{NOW, parts};
 use crate::feeds::reading::{Parsed, Shape};
-use crate::feeds::{FeedLevel, INCIDENTS_MAX, metastatus as meta, statuspage as page};
 use crate::feeds::syndication as syndicated;
+use crate::feeds::{FeedLevel, INCIDENTS_MAX, metastatus as meta, statuspage as page};
 
 pub(super) fn metastatus(input: &[u8]) {
     let [orgs, outages] = parts(input);

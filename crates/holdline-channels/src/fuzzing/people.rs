@@ -8,7 +8,16 @@ use hickory_proto::op::Message;
 
 /// The tags that a text can get.
 const TAGS: [&str; 10] = [
-    "<p>", "</p>", "<br>", "<strong>", "</strong>", "<em>", "</em>", "<s>", "</s>", "</a>",
+    "<p>",
+    "</p>",
+    "<br>",
+    "<strong>",
+    "</strong>",
+    "<em>",
+    "</em>",
+    "<s>",
+    "</s>",
+    "</a>",
 ];
 
 /// Region and number.
@@ -21,8 +30,16 @@ pub(super) fn phone(input: &[u8]) {
     let digits = phone.wa_id();
     assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
     assert_eq!(phone.e164(), format!("+{digits}"));
-    assert_eq!(Phone::parse(phone.e164(), None).as_ref(), Ok(&phone), "E.164 reads back");
-    assert_eq!(Phone::parse(digits, None).as_ref(), Ok(&phone), "as does WhatsApp's form");
+    assert_eq!(
+        Phone::parse(phone.e164(), None).as_ref(),
+        Ok(&phone),
+        "E.164 reads back"
+    );
+    assert_eq!(
+        Phone::parse(digits, None).as_ref(),
+        Ok(&phone),
+        "as does WhatsApp's form"
+    );
     assert!(phone.aliases().iter().all(|alias| *alias != phone));
     assert!(phone.user_id(1).is_ascii());
 }
@@ -35,7 +52,10 @@ pub(super) fn html(input: &[u8]) {
     while let Some(at) = rest.find('<') {
         rest = &rest[at..];
         let link = rest.starts_with("<a href=\"http");
-        assert!(link || TAGS.iter().any(|tag| rest.starts_with(tag)), "a tag that was written");
+        assert!(
+            link || TAGS.iter().any(|tag| rest.starts_with(tag)),
+            "a tag that was written"
+        );
         rest = &rest[1..];
     }
     assert!(without_marks(&written).len() <= written.len());

@@ -59,7 +59,10 @@ fn words(form: &[(String, String)]) -> String {
     let mut fields: Vec<_> = form.iter().collect();
     fields.sort();
     fields.dedup();
-    fields.iter().map(|(name, value)| format!("{name}{value}")).collect()
+    fields
+        .iter()
+        .map(|(name, value)| format!("{name}{value}"))
+        .collect()
 }
 
 pub(super) fn answer(input: &[u8]) {
@@ -81,5 +84,8 @@ pub(super) fn text(input: &[u8]) {
     let cost_of = cost(&plain);
     let parts_min = cost_of.units.div_ceil(160).max(1);
     let parts_max = cost_of.units.div_ceil(66).max(1);
-    assert!((parts_min..=parts_max).contains(&cost_of.segments), "{cost_of:?}");
+    assert!(
+        (parts_min..=parts_max).contains(&cost_of.segments),
+        "{cost_of:?}"
+    );
 }

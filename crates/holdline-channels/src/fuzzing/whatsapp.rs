@@ -85,7 +85,10 @@ fn encoded(body: &Value, content: &Content) {
         return;
     };
     let sent: Value = serde_json::from_slice(&bytes).expect("a request is JSON");
-    assert_eq!(sent["biz_opaque_callback_data"], "hl:x", "ours, not the app's");
+    assert_eq!(
+        sent["biz_opaque_callback_data"], "hl:x",
+        "ours, not the app's"
+    );
     assert_eq!(sent["to"], "16505551234", "nobody but whom we chose");
     assert!(sent.get("recipient").is_none(), "nobody but whom we chose");
     match parse_request(&sent) {
@@ -105,7 +108,10 @@ pub(super) fn webhook(input: &[u8]) {
     let again = parse(&plain, NOW).expect("our own form of it is read too");
     assert_eq!(names(&updates), names(&again));
     let items_max = 2 * updates.len();
-    let read: Vec<_> = updates.into_iter().flat_map(|it| items(it, &pair())).collect();
+    let read: Vec<_> = updates
+        .into_iter()
+        .flat_map(|it| items(it, &pair()))
+        .collect();
     assert!(read.len() <= items_max);
     read.iter().for_each(sound);
 }
@@ -158,12 +164,20 @@ pub(super) fn signature(input: &[u8]) {
     let [secret, body, other, header] = parts(input);
     let signed = sign(secret, body);
     assert!(verify(secret, body, &signed));
-    assert_eq!(verify(secret, other, &signed), body == other, "a changed body");
+    assert_eq!(
+        verify(secret, other, &signed),
+        body == other,
+        "a changed body"
+    );
     let header = text(header);
     let same = header.trim().strip_prefix("sha256=").is_some_and(|given| {
         signed.strip_prefix("sha256=") == Some(given.to_ascii_lowercase().as_str())
     });
-    assert_eq!(verify(secret, body, &header), same, "a header that was made up");
+    assert_eq!(
+        verify(secret, body, &header),
+        same,
+        "a header that was made up"
+    );
 }
 
 pub(super) fn answer(input: &[u8]) {
@@ -175,7 +189,10 @@ pub(super) fn answer(input: &[u8]) {
     };
     match classify(&reply, NOW) {
         Outcome::Accepted { provider_id } => {
-            assert!((200..300).contains(&reply.http_status), "only a success counts");
+            assert!(
+                (200..300).contains(&reply.http_status),
+                "only a success counts"
+            );
             assert!(provider_id.is_none_or(|id| !id.is_empty()));
         }
         Outcome::Rejected(fault) | Outcome::Unknown(fault) => short(&fault),
@@ -189,7 +206,11 @@ pub(super) fn answer(input: &[u8]) {
 
 fn short(fault: &Fault) {
     assert!(fault.detail.chars().count() <= DETAIL_CHARS_MAX + 1);
-    assert!(fault.code.len() <= 64, "a code of {} bytes", fault.code.len());
+    assert!(
+        fault.code.len() <= 64,
+        "a code of {} bytes",
+        fault.code.len()
+    );
     assert!(!fault.detail.chars().any(char::is_control));
 }
 

@@ -34,7 +34,10 @@ fn bounded(problem: &Problem) {
     let faults = problem.faults();
     assert!(faults.len() <= FAULTS_MAX);
     for fault in faults {
-        assert!(!fault.message.is_empty() && !fault.fix.is_empty(), "{fault:?}");
+        assert!(
+            !fault.message.is_empty() && !fault.fix.is_empty(),
+            "{fault:?}"
+        );
     }
 }
 
@@ -55,9 +58,14 @@ pub(super) fn values(input: &[u8]) {
     if let Some(at) = parse_rfc3339(&text(time)) {
         let written = rfc3339(at);
         let four_digits = written.len() == 24 && !written.starts_with('-');
-        assert!(!four_digits || parse_rfc3339(&written) == Some(at), "{written}");
+        assert!(
+            !four_digits || parse_rfc3339(&written) == Some(at),
+            "{written}"
+        );
     }
-    let again = Span::Text(text(span).into_owned()).ms().map(|ms| format!("{ms}ms"));
+    let again = Span::Text(text(span).into_owned())
+        .ms()
+        .map(|ms| format!("{ms}ms"));
     let ms = again.clone().and_then(|text| Span::Text(text).ms());
     assert_eq!(again, ms.map(|ms| format!("{ms}ms")));
     scope_name(&text(scope));
@@ -66,7 +74,10 @@ pub(super) fn values(input: &[u8]) {
 
 fn scope_name(written: &str) {
     let known = Known {
-        senders: vec![("whatsapp".into(), "106".into()), ("sms".into(), "+15550100".into())],
+        senders: vec![
+            ("whatsapp".into(), "106".into()),
+            ("sms".into(), "+15550100".into()),
+        ],
         accounts: vec!["102".into()],
     };
     match ScopeName::read(written, &known) {

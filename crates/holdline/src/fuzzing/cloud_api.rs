@@ -21,7 +21,11 @@ pub(super) fn path(input: &[u8]) {
     let path = text(input);
     let target = Target::of(&path);
     let same = format!("/v23.0{}", plain(&path));
-    assert_eq!(Target::of(&same), target, "version and slashes make no difference");
+    assert_eq!(
+        Target::of(&same),
+        target,
+        "version and slashes make no difference"
+    );
     assert!(version(&path).is_none_or(|version| version.starts_with('v')));
 }
 
@@ -49,14 +53,21 @@ pub(super) fn params(input: &[u8]) {
     let again: Value = serde_json::from_slice(&params.bytes).expect("the parameters are JSON");
     assert_eq!(again, params.object, "what is checked is what is sent on");
     let form = !body.starts_with(b"{");
-    assert!(!form || params.object.get("access_token").is_none(), "no token is sent on");
+    assert!(
+        !form || params.object.get("access_token").is_none(),
+        "no token is sent on"
+    );
     let _ = (params.text("to"), params.list("fields"));
 }
 
 pub(super) fn fields(input: &[u8]) {
     let [wanted, item] = parts(input);
     let names = read(&text(wanted));
-    assert!(names.iter().all(|name| !name.is_empty() && !name.contains(['{', ',', '.'])));
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.is_empty() && !name.contains(['{', ',', '.']))
+    );
     let Ok(item) = serde_json::from_slice::<Value>(item) else {
         return;
     };
@@ -73,7 +84,10 @@ pub(super) fn address(input: &[u8]) {
     };
     let url = Url::parse(&ours).expect("an address");
     assert_eq!(url.host_str(), Some("holdline.test"), "{ours}");
-    assert!(url.query_pairs().all(|(name, _)| name != "access_token"), "{ours}");
+    assert!(
+        url.query_pairs().all(|(name, _)| name != "access_token"),
+        "{ours}"
+    );
 }
 
 /// A signature opens the one file it was made for, until the time it was made for.
@@ -90,7 +104,10 @@ pub(super) fn media_link(input: &[u8]) {
     };
     assert!(signer.check(LinkUse::Person, &id, &signed, NOW));
     assert!(!signer.check(LinkUse::App, &id, &signed, NOW));
-    assert_eq!(signer.check(LinkUse::Person, &other, &signed, NOW), other == id);
+    assert_eq!(
+        signer.check(LinkUse::Person, &other, &signed, NOW),
+        other == id
+    );
     let given = Signed {
         exp: text(exp).parse().unwrap_or_default(),
         sig: text(sig).into_owned(),

@@ -17,7 +17,10 @@ pub(super) fn file(input: &[u8]) {
     if text.contains("_file") || text.contains(SECRET) {
         return;
     }
-    match (Config::from_toml_str(&text, &SECRETS), Config::from_toml_str(&text, &SECRETS)) {
+    match (
+        Config::from_toml_str(&text, &SECRETS),
+        Config::from_toml_str(&text, &SECRETS),
+    ) {
         (Ok(config), Ok(_)) => assert!(!format!("{config:?}").contains(SECRET)),
         (Err(faults), Err(again)) => {
             assert_eq!(faults, again);

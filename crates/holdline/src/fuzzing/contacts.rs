@@ -42,7 +42,10 @@ pub(super) fn list(input: &[u8]) {
             }
             Found::Bad(faults) => faults.first().expect("a bad line has a fault").line,
         };
-        assert!(line > before && line <= lines, "line {line} of {lines} after {before}");
+        assert!(
+            line > before && line <= lines,
+            "line {line} of {lines} after {before}"
+        );
         before = line;
     }
 }
@@ -51,6 +54,10 @@ fn sound(row: &Row) {
     assert!(row.external_id.is_some() || !row.addresses.is_empty());
     for address in &row.addresses {
         let again = normal(address.channel, &address.value, None);
-        assert_eq!(again.as_ref(), Ok(&address.value), "an address is stored in its one form");
+        assert_eq!(
+            again.as_ref(),
+            Ok(&address.value),
+            "an address is stored in its one form"
+        );
     }
 }

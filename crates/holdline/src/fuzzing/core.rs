@@ -3,9 +3,9 @@
 use holdline_channels::fuzzing::text;
 use holdline_core::contact::{Consent, Keyword};
 use holdline_core::health::{Country, Feature};
+use holdline_core::id::OutageId;
 use holdline_core::message::content::MediaKind;
 use holdline_core::message::{DuplicateRule, FaultClass, Priority, Success};
-use holdline_core::id::OutageId;
 use holdline_core::{ChannelKind, ContactId, MessageId};
 
 pub(super) fn words(input: &[u8]) {
@@ -28,9 +28,17 @@ pub(super) fn words(input: &[u8]) {
         ContactId::parse(&text).map(|id| id.to_string()),
         OutageId::parse(&text).map(|id| id.to_string()),
     ];
-    assert!(ids.into_iter().flatten().all(|id| id == text.to_ascii_lowercase()));
+    assert!(
+        ids.into_iter()
+            .flatten()
+            .all(|id| id == text.to_ascii_lowercase())
+    );
     if Keyword::read(&text, false) == Some(Keyword::Stop) {
-        assert_eq!(Keyword::read(&text, true), Some(Keyword::Stop), "a stop stays one");
+        assert_eq!(
+            Keyword::read(&text, true),
+            Some(Keyword::Stop),
+            "a stop stays one"
+        );
     }
     assert!(Country::of_number(&text).0 < 1_000);
 }

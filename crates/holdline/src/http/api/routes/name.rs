@@ -218,7 +218,7 @@ mod tests {
             "whatsapp/*/medias",
             Err("names a feature that is not known: did you mean `media`?"),
         );
-        for country in ["49", "+", "+0", "+4915", "+x", "+2"] {
+        for country in ["49", "+", "+0", "+013", "+4915", "+x", "+2"] {
             check(
                 &format!("whatsapp/*/all/{country}"),
                 Err("names no country: write the calling code with a plus, such as +49"),
