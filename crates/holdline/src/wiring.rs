@@ -128,6 +128,8 @@ impl Server {
         shutdown: &watch::Receiver<bool>,
     ) {
         let limits = ListenLimits::from(&config.http);
+        let count = 1 + usize::from(listeners.tls.is_some());
+        listen::make_room(limits.connections_max.saturating_mul(count));
         let plain = listen::serve(
             listeners.plain,
             None,

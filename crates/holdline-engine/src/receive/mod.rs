@@ -156,15 +156,17 @@ impl ReceiveLoop {
             Vec::new()
         });
         let mut receipts = Vec::new();
-        let wrote = items
-            .iter()
-            .filter_map(|item| wrote(channel.kind(), item))
-            .collect();
+        let mut heard = Vec::new();
         for item in items {
-            if let Err(error) = self.item(channel, item, &mut receipts).await {
-                tracing::error!(%error, "a webhook could not be worked off; read again later");
-                self.shared.read_raw_again();
-                return;
+            let wrote = wrote(channel.kind(), &item);
+            match self.item(channel, item, &mut receipts).await {
+                // A repeat is no sign that the provider works.
+                Ok(is_news) => heard.extend(wrote.filter(|_| is_news)),
+                Err(error) => {
+                    tracing::error!(%error, "a webhook could not be worked off; read again later");
+                    self.shared.read_raw_again();
+                    return;
+                }
             }
         }
         let ops = vec![Op::RawDone(raw.id)];
@@ -173,18 +175,19 @@ impl ReceiveLoop {
             .mailbox
             .send(DriverEvent::Receipts {
                 receipts,
-                wrote,
+                wrote: heard,
                 ops,
             })
             .await;
     }
 
+    /// Whether it said anything new.
     async fn item(
         &self,
         channel: &Arc<dyn Channel>,
         item: InboundItem,
         receipts: &mut Vec<ReceiptEvent>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let kind = channel.kind();
         match item {
             InboundItem::Receipt(receipt) => {
@@ -193,7 +196,7 @@ impl ReceiveLoop {
             }
             InboundItem::Message(message) => {
                 self.shared.counts.inbound(kind, "message");
-                self.message(channel, *message).await?;
+                return self.message(channel, *message).await;
             }
             InboundItem::Passed { field, waba, value } => {
                 self.shared.counts.inbound(kind, "other");
@@ -207,7 +210,7 @@ impl ReceiveLoop {
                 self.echo(kind, from, token).await;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn echo(&self, channel: ChannelKind, from: String, token: u64) {
@@ -245,11 +248,11 @@ impl ReceiveLoop {
         &self,
         channel: &Arc<dyn Channel>,
         message: InboundMessage,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let Some((at, value)) = address_of(channel.kind(), &message) else {
-            return Ok(());
+            return Ok(false);
         };
         let (contact, mut ops) = find_by_address(shared, at, &value, now).await?;
         ops.extend(self.learned(channel.kind(), &contact, &message, now));
@@ -281,7 +284,7 @@ impl ReceiveLoop {
             let who = (&contact, value.as_str());
             keywords::carry_out(shared, keyword, kind, who, stored.is_ok()).await;
         }
-        Ok(())
+        Ok(stored.is_ok())
     }
 
     /// The newest messages that went to this person by this channel.
