@@ -17,6 +17,7 @@ use crate::request::{Accepted, Check, NewMessage, Refusal, RouteStatus, Told, To
 use crate::shared::batcher::{BatchLoop, batcher};
 use crate::shared::counts::Counts;
 use crate::shared::endpoints::Endpoints;
+use crate::shared::storing::StoreFault;
 use crate::shared::{Ports, Queues, Shared};
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::sync::Arc;
@@ -163,6 +164,45 @@ impl Engine {
     /// When the store cannot; a conflict is no error but the inner result.
     pub async fn commit(&self, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
         self.shared.batcher.commit(ops).await
+    }
+
+    /// Writes something small, to learn whether the store takes writes again.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe_store(&self) -> Result<(), StoreError> {
+        let op = Op::Setting {
+            key: String::from("store_probe"),
+            value: self.now().0.to_string(),
+        };
+        match self.commit(vec![op]).await {
+            Ok(_) => {
+                self.shared.storing.works();
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.storing.failed(&error, self.now());
+                Err(error)
+            }
+        }
+    }
+
+    /// Why nothing can be stored, as the last commit said.
+    #[must_use]
+    pub fn store_fault(&self) -> Option<StoreFault> {
+        self.shared.storing.fault()
+    }
+
+    /// Why a new message would be refused now, before it is looked at.
+    #[must_use]
+    pub fn refuses(&self) -> Option<String> {
+        self.shared.storing.refuses()
+    }
+
+    /// New messages are refused from now on, for this reason; `None` = taken again. What was
+    /// accepted, outcomes and webhooks go on.
+    pub fn close_intake(&self, why: Option<String>) {
+        self.shared.storing.close(why);
     }
 
     #[must_use]

@@ -30,3 +30,4 @@ pub use receive::{HookError, ReceiveLoop};
 pub use shared::Ports;
 pub use shared::batcher::BatchLoop;
 pub use shared::counts::Counts;
+pub use shared::storing::StoreFault;

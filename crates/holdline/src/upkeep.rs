@@ -1,6 +1,9 @@
 //! What runs beside the engine: the apps of the configuration, the sync of templates, and the
 //! cleaning of what retention no longer allows. Small steps, so that intake is never held up.
 
+pub(crate) mod backup;
+pub(crate) mod room;
+
 use crate::config::App;
 use crate::http::state::AppState;
 use holdline_core::{Redacted, Timestamp};

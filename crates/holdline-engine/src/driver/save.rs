@@ -51,6 +51,7 @@ impl Driver {
         let groups: Groups = groups.into();
         match self.commit_or_know(&groups).await {
             Some(Ok(results)) => {
+                self.shared.storing.works();
                 self.note_fenced(&results);
                 self.answer(turn, first, &results);
                 true
@@ -77,7 +78,7 @@ impl Driver {
         loop {
             self.pause_before_retry(&mut pause_ms).await?;
             if let Ok(results) = self.shared.store.commit(Arc::clone(groups)).await {
-                self.shared.set_store_failing(false);
+                self.shared.storing.set_retrying(false);
                 return Some(Ok(results));
             }
         }
@@ -121,7 +122,8 @@ impl Driver {
         groups: &Groups,
         error: &StoreError,
     ) -> Groups {
-        tracing::error!(%error, "the store refused a commit");
+        tracing::warn!(%error, "the store refused a commit");
+        self.shared.storing.failed(error, self.shared.clock.now());
         let here = first..first + groups.len();
         let mut refused = HashSet::new();
         for pending in turn
@@ -148,21 +150,25 @@ impl Driver {
     async fn save_stubbornly(&mut self, groups: Groups) -> bool {
         let mut pause_ms = RETRY_FIRST_MS;
         while !groups.is_empty() {
-            if let Ok(results) = self.shared.store.commit(Arc::clone(&groups)).await {
-                self.note_fenced(&results);
-                break;
+            match self.shared.store.commit(Arc::clone(&groups)).await {
+                Ok(results) => {
+                    self.shared.storing.works();
+                    self.note_fenced(&results);
+                    break;
+                }
+                Err(error) => self.shared.storing.failed(&error, self.shared.clock.now()),
             }
             if self.pause_before_retry(&mut pause_ms).await.is_none() {
                 return false;
             }
         }
-        self.shared.set_store_failing(false);
+        self.shared.storing.set_retrying(false);
         true
     }
 
     /// `None` when the time of an engine that stops is over.
     async fn pause_before_retry(&mut self, pause_ms: &mut u64) -> Option<()> {
-        self.shared.set_store_failing(true);
+        self.shared.storing.set_retrying(true);
         let now = self.shared.clock.now();
         if self.shared.stop.is_over(now) {
             return None;

@@ -28,8 +28,7 @@ pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted,
     if shared.open() >= shared.config.open_messages_max {
         return Err(Refusal::Busy { retry_after_s: 10 });
     }
-    if shared.is_store_failing() {
-        let why = String::from("the store refuses writes");
+    if let Some(why) = shared.storing.refuses() {
         return Err(Refusal::Unavailable {
             retry_after_s: 5,
             why,

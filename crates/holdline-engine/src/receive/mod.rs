@@ -70,7 +70,8 @@ pub(crate) async fn take(
         query,
         body: request.body,
     };
-    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await?;
+    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
+    let committed = committed.inspect_err(|error| shared.storing.failed(error, now))?;
     debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
     if shared.raw_queue.try_send(raw).is_err() {
         shared.read_raw_again();

@@ -4,6 +4,7 @@ pub(crate) mod batcher;
 pub(crate) mod counts;
 pub(crate) mod endpoints;
 pub(crate) mod stop;
+pub(crate) mod storing;
 
 use crate::cluster::Held;
 use crate::config::EngineConfig;
@@ -16,6 +17,7 @@ use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::stop::Stop;
+use crate::shared::storing::Storing;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -80,7 +82,7 @@ pub(crate) struct Shared {
     totals_at: AtomicI64,
     turned_at: AtomicI64,
     open: AtomicUsize,
-    store_failing: AtomicBool,
+    pub(crate) storing: Storing,
     words: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -131,7 +133,7 @@ impl Shared {
             totals_at: AtomicI64::new(-TOTALS_EVERY_MS),
             turned_at: AtomicI64::new(now.0),
             open: AtomicUsize::new(0),
-            store_failing: AtomicBool::new(false),
+            storing: Storing::default(),
             words: Mutex::default(),
         }
     }
@@ -228,14 +230,6 @@ impl Shared {
     /// When the driver last ended a turn.
     pub(crate) fn turned_at(&self) -> Timestamp {
         Timestamp(self.turned_at.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn set_store_failing(&self, failing: bool) {
-        self.store_failing.store(failing, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_store_failing(&self) -> bool {
-        self.store_failing.load(Ordering::Relaxed)
     }
 }
 
