@@ -1,5 +1,5 @@
-//! Laws of our own API: every body, query, key and scope is read or refused with bounded faults that
-//! repeat nothing of what was written.
+//! Laws of our own API: every body, query, key and scope is read or refused, with bounded faults
+//! that say what is wrong and how to mend it.
 
 use crate::http::api::contacts::{ContactChange, ContactWrite};
 use crate::http::api::input::{LIMIT_MAX, Params, idempotency_key, parse};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Bytes that have to come within the opening time: until then nobody else looks at the clock, since
-/// so many are needed to tell HTTP/1 from HTTP/2.
+/// Bytes that have to come within the opening time: so many are needed to tell HTTP/1 from HTTP/2,
+/// and until then nobody else looks at the clock.
 const OPENING_BYTES: usize = 24;
 
 /// Gives a time-out error to a read or write that waits while nothing has moved for `limit`.
