@@ -27,7 +27,8 @@ const SPOILT: &[(&str, &str, u64, bool)] = &[
     ),
     (
         "INSERT INTO delivery SELECT STRAY, contact, 5, since, until, hop, \
-         hop_since, tries, attempts, spent, told, told_failed, priority, expires_at FROM delivery LIMIT 1",
+         hop_since, tries, attempts, spent, told, told_failed, priority, expires_at \
+         FROM delivery LIMIT 1",
         "delivery_without_message",
         1,
         false,
