@@ -21,7 +21,8 @@ use holdline_core::{MessageId, Timestamp};
 
 impl Driver {
     /// Takes up the open deliveries of these partitions: what is under way now, what waits by and
-    /// by. One that was in flight when the process died is in doubt; waits for receipts begin again.
+    /// by. One that was in flight when the process died is in doubt; waits for receipts begin
+    /// again.
     pub(super) async fn load(
         &mut self,
         partitions: Partitions,
