@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// 500 messages a second for a minute.
-const PER_S: u32 = 500;
-const MESSAGES: u32 = 30_000;
+/// For a minute; without optimisation, what two cores bear beside everything else of the tests.
+const PER_S: u32 = if cfg!(debug_assertions) { 150 } else { 500 };
+const MESSAGES: u32 = 60 * PER_S;
 const KILLS: u32 = 10;
 const SENDERS: usize = 64;
 const PEOPLE: u32 = 4_000;
@@ -92,7 +92,7 @@ async fn accepted_id(answer: reqwest::Result<reqwest::Response>) -> Option<Strin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_ten_times_at_500_messages_a_second_nothing_is_lost() {
+async fn killed_ten_times_under_load_nothing_is_lost() {
     let mut stack = Stack::start_with(options()).await;
     let load = Arc::new(Load {
         url: stack.url.clone(),
