@@ -98,11 +98,12 @@ fn targets(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Named for a platform, so that build scripts and macros are built without coverage.
+/// Named for a platform, so that build scripts and macros are built without coverage. The lock file
+/// follows that of the workspace, so it may change here.
 fn build(root: &Path) -> Result<PathBuf> {
     let host = workspace::host(root)?;
     let status = Command::new(workspace::cargo())
-        .args(["build", "--release", "--locked", "--manifest-path"])
+        .args(["build", "--release", "--manifest-path"])
         .args([
             "fuzz/Cargo.toml",
             "--target-dir",
