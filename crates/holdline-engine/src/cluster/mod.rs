@@ -186,6 +186,8 @@ impl ClusterLoop {
         let stops = self.shared.stop.is_stopped();
         let take = if stops { Vec::new() } else { plan.take };
         let held = store.beat(&self.sign(config, take)).await?;
+        // Another node may have written one.
+        self.shared.endpoints.replace(store.endpoints().await?);
         let (reply, drained) = oneshot::channel();
         let event = Event::Leases(Box::new(LeasesEvent {
             held: Held::of(&held),
