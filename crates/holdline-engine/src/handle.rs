@@ -1,5 +1,7 @@
 //! The engine as the rest of the binary sees it: a handle to ask, and the loops to be run.
 
+use crate::cluster::handoff::Handoff;
+use crate::cluster::{ClusterLoop, hand_to};
 use crate::config::{EngineConfig, RAW_QUEUE_MAX};
 use crate::driver::{Driver, event::Event, mailbox};
 use crate::intake;
@@ -7,7 +9,7 @@ use crate::perform::Worker;
 use crate::ports::channel::HookRefusal;
 use crate::ports::ops::GroupResult;
 use crate::ports::records::HoldRecord;
-use crate::ports::{Channel, HookRequest, Op, Store, StoreError};
+use crate::ports::{Channel, HookRequest, Lease, Op, Partition, Store, StoreError};
 use crate::post::PostLoop;
 use crate::receive::keywords;
 use crate::receive::{self, HookError, ReceiveLoop};
@@ -39,6 +41,7 @@ pub struct Loops {
     pub receive: ReceiveLoop,
     pub post: PostLoop,
     pub help: HelpLoop,
+    pub cluster: ClusterLoop,
     /// What should be looked at outside; answers come back by [`Engine::tell`].
     pub checks: mpsc::Receiver<Check>,
     /// WABAs whose templates should be synced soon.
@@ -74,7 +77,8 @@ impl Engine {
             checks: checks_tx,
         };
         let shared = Arc::new(Shared::new(ports, config, queues, endpoints));
-        let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx).await?;
+        let (ended, driver_ended) = oneshot::channel();
+        let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx, ended).await?;
         let loops = Loops {
             batch,
             driver,
@@ -85,6 +89,7 @@ impl Engine {
                 shared: Arc::clone(&shared),
                 wishes: help_rx,
             },
+            cluster: ClusterLoop::new(&shared, driver_ended),
             checks,
             template_wishes,
         };
@@ -104,7 +109,11 @@ impl Engine {
     /// # Errors
     /// When it is unknown or has ended.
     pub async fn cancel(&self, id: MessageId) -> Result<(), Refusal> {
-        self.ask(id, |reply| Event::Cancel { id, reply }).await
+        self.ask(id, &Handoff::cancel(id), |reply| Event::Cancel {
+            id,
+            reply,
+        })
+        .await
     }
 
     /// Looks at a waiting message now instead of later.
@@ -112,7 +121,11 @@ impl Engine {
     /// # Errors
     /// When it is unknown or has ended.
     pub async fn retry_now(&self, id: MessageId) -> Result<(), Refusal> {
-        self.ask(id, |reply| Event::RetryNow { id, reply }).await
+        self.ask(id, &Handoff::retry_now(id), |reply| Event::RetryNow {
+            id,
+            reply,
+        })
+        .await
     }
 
     /// A look outside showed something.
@@ -250,6 +263,17 @@ impl Engine {
         self.channel(channel)?.handshake(query)
     }
 
+    /// Whether this node has to do what comes with a lease; always where there is only one.
+    #[must_use]
+    pub fn holds(&self, lease: Lease) -> bool {
+        self.shared.holds(lease)
+    }
+
+    /// Other nodes may have handed something over: a hint, it is looked for anyway.
+    pub fn look_for_handoffs(&self) {
+        self.shared.handoff_wake.notify_one();
+    }
+
     /// To be called after endpoints were written.
     ///
     /// # Errors
@@ -284,12 +308,23 @@ impl Engine {
     async fn ask(
         &self,
         id: MessageId,
+        elsewhere: &Handoff,
         event: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Event,
     ) -> Result<(), Refusal> {
-        if self.shared.store.message(id).await?.is_none() {
+        let Some(stored) = self.shared.store.message(id).await? else {
             return Err(Refusal::UnknownMessage);
+        };
+        let partition = Partition::of_contact(stored.message.contact);
+        if self.shared.owns(partition) {
+            return self.say(event).await;
         }
-        self.say(event).await
+        if stored.delivery.state.is_ended() {
+            return Err(Refusal::AlreadyEnded);
+        }
+        let op = hand_to(&self.shared, partition, elsewhere);
+        let kept = self.shared.batcher.commit(vec![op]).await?;
+        debug_assert!(kept.is_ok(), "a handoff conflicts with nothing");
+        Ok(())
     }
 
     async fn say(
@@ -346,6 +381,7 @@ mod tests {
             spawnable(loops.receive.run());
             spawnable(loops.post.run());
             spawnable(loops.help.run());
+            spawnable(loops.cluster.run());
             loops
                 .workers
                 .into_iter()

@@ -114,14 +114,23 @@ async fn look(
 ) -> (Vec<HookRecord>, Timestamp) {
     let now = shared.clock.now();
     let latest = now.plus_ms(LOOK_MS_MAX);
-    let due = match shared.store.hooks_due(now, &full, limit).await {
+    let due = match shared
+        .store
+        .hooks_due(shared.owned(), now, &full, limit)
+        .await
+    {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, "events for apps could not be read; tried again");
             return (Vec::new(), now.plus_ms(1_000));
         }
     };
-    let next = shared.store.hooks_next_due().await.ok().flatten();
+    let next = shared
+        .store
+        .hooks_next_due(shared.owned())
+        .await
+        .ok()
+        .flatten();
     (
         due,
         next.filter(|at| *at > now).unwrap_or(latest).min(latest),

@@ -116,6 +116,7 @@ impl Server {
         self.rest.spawn(loops.receive.run());
         self.rest.spawn(loops.post.run());
         self.rest.spawn(loops.help.run());
+        self.rest.spawn(loops.cluster.run());
         for worker in loops.workers {
             self.rest.spawn(worker.run());
         }
@@ -140,6 +141,8 @@ impl Server {
         shutdown: &watch::Receiver<bool>,
     ) {
         let limits = ListenLimits::from(&config.http);
+        let count = 1 + usize::from(listeners.tls.is_some());
+        listen::make_room(limits.connections_max.saturating_mul(count));
         let plain = listen::serve(
             listeners.plain,
             None,

@@ -27,6 +27,7 @@ impl Driver {
     /// Commits the turn, in pieces that a store takes; then answers, and performs what still
     /// stands.
     pub(super) async fn finish(&mut self, mut turn: Turn) {
+        self.fence(&mut turn);
         let accepted: Vec<MessageId> = turn.pending.iter().map(|pending| pending.id).collect();
         let groups = std::mem::take(&mut turn.groups);
         for (piece, groups) in groups.chunks(COMMIT_GROUPS_MAX).enumerate() {
@@ -41,6 +42,7 @@ impl Driver {
         }
         self.perform(turn.sends).await;
         self.book.turn_is_saved(&accepted);
+        self.after_turn(turn.after);
     }
 
     /// Commits one piece. False when the engine has to end before the store came back: then
@@ -50,6 +52,7 @@ impl Driver {
         match self.commit_or_know(&groups).await {
             Some(Ok(results)) => {
                 self.shared.storing.works();
+                self.note_fenced(&results);
                 self.answer(turn, first, &results);
                 true
             }
@@ -148,8 +151,9 @@ impl Driver {
         let mut pause_ms = RETRY_FIRST_MS;
         while !groups.is_empty() {
             match self.shared.store.commit(Arc::clone(&groups)).await {
-                Ok(_) => {
+                Ok(results) => {
                     self.shared.storing.works();
+                    self.note_fenced(&results);
                     break;
                 }
                 Err(error) => self.shared.storing.failed(&error, self.shared.clock.now()),
@@ -188,7 +192,7 @@ impl Driver {
                     && entry.delivery.number() == number
             });
             let record = records.get_mut(&id).map(|record| Arc::clone(record));
-            let Some(record) = record.filter(|_| stands) else {
+            let Some(record) = record.filter(|record| stands && self.may_leave(record)) else {
                 let code = if stands { "store_read" } else { "superseded" };
                 self.not_performed(key, ix, code);
                 continue;
@@ -215,7 +219,7 @@ impl Driver {
             dispatch,
         };
         if self.hand_out(number, work).is_ok() {
-            self.routes.board.observe(&Signal::Started {
+            self.routes.observe(&Signal::Started {
                 route,
                 at: started_at,
             });

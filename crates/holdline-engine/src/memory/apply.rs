@@ -10,6 +10,9 @@ use holdline_core::{MessageId, Timestamp};
 impl Tables {
     pub(super) fn apply(&mut self, op: &Op) -> Result<(), Conflict> {
         match op {
+            Op::Fence { lease, epoch } => return self.check_fence(*lease, *epoch),
+            Op::Handoff(record) => self.handoffs.add(record.id, record.clone()),
+            Op::HandoffDone(id) => drop(self.handoffs.remove(id)),
             Op::Accept(accept) => return self.accept(accept),
             Op::ContactSave(record) => return self.save_contact(record),
             Op::Inbound(record) => return self.take_inbound(record),

@@ -3,6 +3,7 @@
 
 use super::tables::{DroppedHook, Tables};
 use crate::ports::Op;
+use crate::ports::cluster::{Partition, Partitions};
 use crate::ports::records::HookRecord;
 use holdline_core::Timestamp;
 
@@ -66,16 +67,30 @@ impl Tables {
 
     pub(super) fn hooks_due(
         &self,
+        partitions: Partitions,
         now: Timestamp,
         without: &[String],
         limit: usize,
     ) -> Vec<HookRecord> {
         let due = self.hook_heads.range(..=(now, i64::MAX));
         due.filter_map(|((_, seq), ())| self.hooks.get(seq))
+            .filter(|hook| partitions.has(Partition::of(hook.subject)))
             .filter(|hook| !without.contains(&hook.endpoint))
             .take(limit)
             .cloned()
             .collect()
+    }
+
+    pub(super) fn hooks_next_due(&self, partitions: Partitions) -> Option<Timestamp> {
+        let heads = self
+            .hook_heads
+            .iter()
+            .map(|((due_at, seq), ())| (due_at, seq));
+        let mut mine = heads.filter(|(_, seq)| {
+            let hook = self.hooks.get(seq);
+            hook.is_some_and(|hook| partitions.has(Partition::of(hook.subject)))
+        });
+        mine.next().map(|(due_at, _)| *due_at)
     }
 
     fn queue_hook(&mut self, hook: HookRecord) {

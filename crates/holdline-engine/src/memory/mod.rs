@@ -2,6 +2,7 @@
 //! be told to fail. It keeps the same contract as the stores that keep things on disk.
 
 mod apply;
+mod cluster;
 mod hooks;
 mod people;
 mod read;

@@ -3,6 +3,9 @@
 use super::MemoryStore;
 use super::tables::Tables;
 use crate::ports::Store;
+use crate::ports::cluster::{
+    Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partition, Partitions,
+};
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::records::{
     AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
@@ -13,6 +16,7 @@ use crate::ports::store::{MessageFilter, PAGE_MAX, StoreResult};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::id::InboundId;
+use holdline_core::message::{Priority, State};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use std::ops::Bound;
 
@@ -22,18 +26,50 @@ impl Store for MemoryStore {
         self.commit_now(&groups)
     }
 
-    async fn open_deliveries(
+    async fn under_way(
         &self,
+        partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         let tables = &self.lock().tables;
-        let open = tables.deliveries.range((from(after), Bound::Unbounded));
-        let open = open.filter(|(_, delivery)| !delivery.state.is_ended());
-        let stored = open
-            .filter_map(|(id, _)| tables.stored(*id))
-            .map(without_body);
-        Ok(stored.take(limit.min(PAGE_MAX)).collect())
+        let open = tables.open(partitions, after);
+        let moving = open.filter(|one| !is_waiting(one));
+        Ok(moving.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let open = tables.open(partitions, after);
+        let waiting = open.filter(|one| is_waiting(one) && one.message.priority == priority);
+        Ok(waiting.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let open = tables.open(partitions, None);
+        let mut expired: Vec<StoredMessage> = open
+            .filter(|one| is_waiting(one) && one.message.expires_at <= now)
+            .collect();
+        expired.sort_by_key(|one| (one.message.expires_at, one.message.id));
+        expired.truncate(limit.min(PAGE_MAX));
+        Ok(expired)
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        let tables = &self.lock().tables;
+        Ok(tables.open(partitions, None).filter(is_waiting).count())
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
@@ -151,10 +187,16 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>> {
+    async fn raw_open(
+        &self,
+        partitions: Partitions,
+        after: Option<u128>,
+        limit: usize,
+    ) -> StoreResult<Vec<RawInbound>> {
         let tables = &self.lock().tables;
         let rest = tables.raw.range((from(after), Bound::Unbounded));
         Ok(rest
+            .filter(|(id, _)| partitions.has(Partition::of(**id)))
             .map(|(_, raw)| raw.clone())
             .take(limit.min(PAGE_MAX))
             .collect())
@@ -176,23 +218,17 @@ impl Store for MemoryStore {
 
     async fn hooks_due(
         &self,
+        partitions: Partitions,
         now: Timestamp,
         without: &[String],
         limit: usize,
     ) -> StoreResult<Vec<HookRecord>> {
-        Ok(self
-            .lock()
-            .tables
-            .hooks_due(now, without, limit.min(PAGE_MAX)))
+        let tables = &self.lock().tables;
+        Ok(tables.hooks_due(partitions, now, without, limit.min(PAGE_MAX)))
     }
 
-    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {
-        let tables = &self.lock().tables;
-        Ok(tables
-            .hook_heads
-            .iter()
-            .next()
-            .map(|((due_at, _), ())| *due_at))
+    async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>> {
+        Ok(self.lock().tables.hooks_next_due(partitions))
     }
 
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
@@ -288,6 +324,23 @@ impl Store for MemoryStore {
         Ok(self.lock().tables.settings.get(&key.to_owned()).cloned())
     }
 
+    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
+        Ok(self.lock().tables.beat(beat))
+    }
+
+    async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView> {
+        Ok(self.lock().tables.cluster(now))
+    }
+
+    async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
+        let tables = &self.lock().tables;
+        let mine = tables
+            .handoffs
+            .values()
+            .filter(|it| leases.contains(&it.lease));
+        Ok(mine.take(limit.min(PAGE_MAX)).cloned().collect())
+    }
+
     async fn expire_rows(
         &self,
         bodies_before: Timestamp,
@@ -301,7 +354,25 @@ impl Store for MemoryStore {
     }
 }
 
+fn is_waiting(one: &StoredMessage) -> bool {
+    matches!(one.delivery.state, State::Waiting { .. })
+}
+
 impl Tables {
+    /// Open deliveries of these partitions, by id.
+    fn open(
+        &self,
+        partitions: Partitions,
+        after: Option<MessageId>,
+    ) -> impl Iterator<Item = StoredMessage> {
+        let rest = self.deliveries.range((from(after), Bound::Unbounded));
+        let open = rest.filter(|(_, delivery)| !delivery.state.is_ended());
+        let stored = open.filter_map(|(id, _)| self.stored(*id));
+        stored
+            .filter(move |one| partitions.has(Partition::of_contact(one.message.contact)))
+            .map(without_body)
+    }
+
     fn stored(&self, id: MessageId) -> Option<StoredMessage> {
         let message = self.messages.get(&id)?.clone();
         let delivery = self.deliveries.get(&id)?.clone();

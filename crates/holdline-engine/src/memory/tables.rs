@@ -1,6 +1,7 @@
 //! All tables of the in-memory store, and the indexes that reads go by. Plain data.
 
 use super::table::Table;
+use crate::ports::cluster::{HandoffRecord, Lease, LeaseRecord, NodeRecord};
 use crate::ports::records::{
     AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord, DeliveryState,
     EndpointRecord, HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
@@ -81,4 +82,7 @@ tables! {
     holds: String => HoldRecord,
     audit: u128 => AuditRecord,
     settings: String => String,
+    nodes: String => NodeRecord,
+    leases: Lease => LeaseRecord,
+    handoffs: u128 => HandoffRecord,
 }

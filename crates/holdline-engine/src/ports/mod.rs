@@ -4,6 +4,7 @@
 pub mod blobs;
 pub mod channel;
 pub mod clock;
+pub mod cluster;
 pub mod hook;
 pub mod library;
 pub mod ops;
@@ -13,6 +14,7 @@ pub mod store;
 pub use blobs::{BlobError, Blobs};
 pub use channel::{Capabilities, Channel, Dispatch, InboundItem, InboundMessage};
 pub use clock::{Clock, Ids};
+pub use cluster::{Beat, Lease, Partition, Partitions};
 pub use hook::{Hook, HookOutcome, HookRequest, Rendered, Renderer};
 pub use library::Library;
 pub use ops::{Conflict, Group, Op};

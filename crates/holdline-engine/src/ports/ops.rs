@@ -1,6 +1,7 @@
 //! Everything that is ever written, as values. A [`Group`] is atomic; a store commits many groups
 //! with one sync.
 
+use super::cluster::{HandoffRecord, Lease};
 use super::records::{
     AddressRecord, AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord,
     DeliveryState, EndpointRecord, Event, HoldRecord, InboundRecord, MediaRecord, MessageRecord,
@@ -18,6 +19,14 @@ pub struct Group(pub Vec<Op>);
 /// One write.
 #[derive(Clone, Debug)]
 pub enum Op {
+    /// Conflicts unless the lease has this epoch; nobody takes the lease before the commit is over.
+    Fence {
+        lease: Lease,
+        epoch: i64,
+    },
+    /// For whoever holds a lease.
+    Handoff(HandoffRecord),
+    HandoffDone(u128),
     /// A new message with its delivery. Conflicts when the idempotency key is known.
     Accept(Box<Accept>),
     /// A delivery moved: its new state and what goes with it.
@@ -203,6 +212,8 @@ pub enum Conflict {
         same_body: bool,
         answer: Bytes,
     },
+    /// Another node has the lease.
+    Fenced { lease: Lease },
     /// The provider's message is known already.
     Repeated,
     /// The address belongs to another person.

@@ -1,5 +1,6 @@
 //! The one Store trait: batch writes and page reads. Implementations know SQL; nobody else does.
 
+use super::cluster::{Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partitions};
 use super::ops::{GroupResult, Groups};
 use super::records::{
     AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
@@ -8,6 +9,7 @@ use super::records::{
 };
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 
 /// Most groups of one commit.
@@ -52,12 +54,33 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>>;
 
     // Messages and deliveries.
-    /// Deliveries that have not ended, by id, from after `after`; bodies are left empty.
-    async fn open_deliveries(
+    /// Deliveries of these partitions that are in flight, in doubt or placed, by id, from after
+    /// `after`; bodies are left empty.
+    async fn under_way(
         &self,
+        partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>>;
+    /// Deliveries of these partitions and of one priority that wait, by id, from after `after`;
+    /// bodies are left empty.
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// Deliveries of these partitions that wait and have expired, the longest expired first;
+    /// bodies are left empty.
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// How many deliveries of these partitions wait.
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize>;
     /// The messages with bodies, in the order asked; unknown ids are left out.
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>>;
     async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>>;
@@ -102,7 +125,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Vec<ContactRecord>>;
 
     // Inbound.
-    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>>;
+    /// Webhooks of these partitions that are not worked off, by id.
+    async fn raw_open(
+        &self,
+        partitions: Partitions,
+        after: Option<u128>,
+        limit: usize,
+    ) -> StoreResult<Vec<RawInbound>>;
     async fn inbound(&self, id: InboundId) -> StoreResult<Option<InboundRecord>>;
     async fn inbound_by_provider_id(
         &self,
@@ -111,16 +140,17 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Option<InboundRecord>>;
 
     // Events to apps.
-    /// Due events of all endpoints but `without`, oldest first, only those whose endpoint and
-    /// subject have no older open one.
+    /// Due events of these partitions and of all endpoints but `without`, oldest first, only those
+    /// whose endpoint and subject have no older open one.
     async fn hooks_due(
         &self,
+        partitions: Partitions,
         now: Timestamp,
         without: &[String],
         limit: usize,
     ) -> StoreResult<Vec<HookRecord>>;
-    /// When the next event becomes due.
-    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// When the next event of these partitions becomes due.
+    async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>>;
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>>;
 
     // Media, templates, tokens, routes, operators.
@@ -149,6 +179,16 @@ pub trait Store: Send + Sync + 'static {
     /// What people did, the newest first, older than `before`.
     async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>>;
     async fn setting(&self, key: &str) -> StoreResult<Option<String>>;
+
+    // Nodes.
+    /// Takes a sign of life: renews what the node holds (also what has expired and nobody took:
+    /// with the epoch it had), frees what it gives, lets it take what is free or expired (with
+    /// the next epoch). All of it or nothing; gives all that it holds now, by lease.
+    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>>;
+    /// `now` is the asking node's; a store that several machines share answers with its own.
+    async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView>;
+    /// What waits for the holders of these leases, oldest first.
+    async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>>;
 
     /// Deletes what retention no longer allows, at most `limit` rows; gives how many it deleted.
     async fn expire_rows(

@@ -6,8 +6,10 @@ pub(crate) mod endpoints;
 pub(crate) mod stop;
 pub(crate) mod storing;
 
+use crate::cluster::Held;
 use crate::config::EngineConfig;
 use crate::driver::event::Event;
+use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::records::RawInbound;
 use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
 use crate::request::{Check, RouteStatus, Totals};
@@ -62,6 +64,10 @@ pub(crate) struct Shared {
     /// The raw queue was full: what did not fit is found in the store.
     pub(crate) raw_overflow: AtomicBool,
     pub(crate) raw_wake: Notify,
+    /// Other nodes may have handed something over.
+    pub(crate) handoff_wake: Notify,
+    /// What this node holds; empty and of no meaning where there is only one.
+    held: RwLock<Arc<Held>>,
     pub(crate) endpoints: Endpoints,
     pub(crate) hooks_wake: Notify,
     pub(crate) stop: Stop,
@@ -112,6 +118,8 @@ impl Shared {
             raw_queue: queues.raw_queue,
             raw_overflow: AtomicBool::new(true),
             raw_wake: Notify::new(),
+            handoff_wake: Notify::new(),
+            held: RwLock::default(),
             endpoints,
             hooks_wake: Notify::new(),
             stop: Stop::default(),
@@ -147,6 +155,32 @@ impl Shared {
     pub(crate) fn read_raw_again(&self) {
         self.raw_overflow.store(true, Ordering::SeqCst);
         self.raw_wake.notify_one();
+    }
+
+    pub(crate) fn held(&self) -> Arc<Held> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&held)
+    }
+
+    pub(crate) fn set_held(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
+    }
+
+    /// Whether this node has to do what comes with this lease.
+    pub(crate) fn holds(&self, lease: Lease) -> bool {
+        self.config.cluster.is_none() || self.held().has(lease)
+    }
+
+    pub(crate) fn owns(&self, partition: Partition) -> bool {
+        self.holds(Lease::Partition(partition))
+    }
+
+    /// The partitions that this node drives.
+    pub(crate) fn owned(&self) -> Partitions {
+        match self.config.cluster {
+            Some(_) => self.held().partitions(),
+            None => Partitions::ALL,
+        }
     }
 
     pub(crate) fn publish(&self, open: usize, now: Timestamp) {

@@ -149,7 +149,7 @@ fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    Ok(())
+    super::cluster::add_function(connection)
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {

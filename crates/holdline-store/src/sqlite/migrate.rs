@@ -24,6 +24,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "watch",
         sql: include_str!("../../migrations/sqlite/0002_watch.sql"),
     },
+    Migration {
+        version: 3,
+        name: "cluster",
+        sql: include_str!("../../migrations/sqlite/0003_cluster.sql"),
+    },
 ];
 
 struct Applied {
@@ -224,7 +229,8 @@ mod tests {
         migrate(&mut connection).unwrap();
         assert_eq!(routes::all_routes(&connection).unwrap(), [old_route()]);
         assert_eq!(routes::outages(&connection, 9).unwrap(), [old_outage()]);
-        let due = hooks::due(&connection, Timestamp(6), "[]", 9).unwrap();
+        super::super::cluster::add_function(&connection).unwrap();
+        let due = hooks::due(&connection, -1, Timestamp(6), "[]", 9).unwrap();
         let kinds: Vec<_> = due.into_iter().map(|hook| hook.event.kind).collect();
         assert_eq!(kinds, [old_event()]);
     }

@@ -1,6 +1,7 @@
 //! The Store on one SQLite file: write-ahead log, every commit synced, one writer, several readers.
 
 mod area;
+mod cluster;
 mod connection;
 mod error;
 mod migrate;

@@ -2,11 +2,16 @@
 
 use super::SqliteStore;
 use super::area::{hooks, inbound, library, messages, people, routes};
+use super::cluster;
 use super::writer::{Commit, Expiry, Job};
 use crate::rows::words_text;
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_engine::ports::cluster::{
+    Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partitions,
+};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::records::{
     AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
@@ -30,13 +35,43 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn open_deliveries(
+    async fn under_way(
         &self,
+        partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         self.readers
-            .run(move |c| messages::open(c, after, limit))
+            .run(move |c| messages::under_way(c, partitions, after, limit))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.readers
+            .run(move |c| messages::waiting(c, partitions, priority, after, limit))
+            .await
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.readers
+            .run(move |c| messages::waiting_expired(c, partitions, now, limit))
+            .await
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        self.readers
+            .run(move |c| messages::count_waiting(c, partitions))
             .await
     }
 
@@ -122,9 +157,14 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn raw_open(&self, after: Option<u128>, limit: usize) -> StoreResult<Vec<RawInbound>> {
+    async fn raw_open(
+        &self,
+        partitions: Partitions,
+        after: Option<u128>,
+        limit: usize,
+    ) -> StoreResult<Vec<RawInbound>> {
         self.readers
-            .run(move |c| inbound::raw_open(c, after, limit))
+            .run(move |c| inbound::raw_open(c, partitions, after, limit))
             .await
     }
 
@@ -145,18 +185,22 @@ impl Store for SqliteStore {
 
     async fn hooks_due(
         &self,
+        partitions: Partitions,
         now: Timestamp,
         without: &[String],
         limit: usize,
     ) -> StoreResult<Vec<HookRecord>> {
-        let without = words_text(without);
+        let (without, partitions) = (words_text(without), cluster::set(partitions));
         self.readers
-            .run(move |c| hooks::due(c, now, &without, limit))
+            .run(move |c| hooks::due(c, partitions, now, &without, limit))
             .await
     }
 
-    async fn hooks_next_due(&self) -> StoreResult<Option<Timestamp>> {
-        self.readers.run(hooks::next_due).await
+    async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>> {
+        let partitions = cluster::set(partitions);
+        self.readers
+            .run(move |c| hooks::next_due(c, partitions))
+            .await
     }
 
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
@@ -236,6 +280,22 @@ impl Store for SqliteStore {
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         let key = key.to_owned();
         self.readers.run(move |c| routes::setting(c, &key)).await
+    }
+
+    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
+        let beat = Box::new(beat.clone());
+        self.ask(|answer| Job::Beat { beat, answer }).await
+    }
+
+    async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView> {
+        self.readers.run(move |c| cluster::view(c, now)).await
+    }
+
+    async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
+        let leases = leases.to_vec();
+        self.readers
+            .run(move |c| cluster::handoffs(c, &leases, limit))
+            .await
     }
 
     async fn expire_rows(

@@ -2,10 +2,12 @@
 //! transaction, and so its one sync; a conflicting group is taken back alone.
 
 use super::area::{self, WriteError};
+use super::cluster;
 use super::connection::{SqliteOptions, log_of};
 use super::error::{commit_error, store_error};
 use super::upkeep::backup::LogCopies;
 use holdline_core::Timestamp;
+use holdline_engine::ports::cluster::{Beat, LeaseHeld};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
 use holdline_engine::ports::{Group, Op, StoreError};
@@ -28,6 +30,10 @@ pub(super) enum Job {
     Expire {
         terms: Expiry,
         answer: oneshot::Sender<StoreResult<usize>>,
+    },
+    Beat {
+        beat: Box<Beat>,
+        answer: oneshot::Sender<StoreResult<Vec<LeaseHeld>>>,
     },
     /// Sets how many pages the file may have.
     SizeMax {
@@ -130,6 +136,11 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) 
                     area::retention::expire(connection, terms)
                 }));
             }
+            Job::Beat { beat, answer } => {
+                let _ = answer.send(in_transaction(connection, || {
+                    cluster::beat(connection, &beat)
+                }));
+            }
             Job::SizeMax { pages, answer } => {
                 let set = connection.pragma_update(None, "max_page_count", pages);
                 let _ = answer.send(set.map_err(|error| store_error(&error)));
@@ -155,7 +166,11 @@ fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
                 count += more.groups.len();
                 batch.push(more);
             }
-            Job::Commit(_) | Job::Expire { .. } | Job::SizeMax { .. } | Job::Stop { .. } => {
+            Job::Commit(_)
+            | Job::Expire { .. }
+            | Job::Beat { .. }
+            | Job::SizeMax { .. }
+            | Job::Stop { .. } => {
                 return (batch, Some(job));
             }
         }
@@ -280,7 +295,8 @@ fn may_conflict_late(group: &Group) -> bool {
 fn may_conflict(op: &Op) -> bool {
     match op {
         Op::Accept(accept) => accept.idempotency.is_some(),
-        Op::ContactSave(_) | Op::Inbound(_) => true,
+        Op::Fence { .. } | Op::ContactSave(_) | Op::Inbound(_) => true,
+        Op::Handoff(_) | Op::HandoffDone(_) => false,
         Op::Advance(_)
         | Op::ContactSeen(_)
         | Op::AddressNote(_)

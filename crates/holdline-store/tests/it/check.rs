@@ -27,7 +27,8 @@ const SPOILT: &[(&str, &str, u64, bool)] = &[
     ),
     (
         "INSERT INTO delivery SELECT STRAY, contact, 5, since, until, hop, \
-         hop_since, tries, attempts, spent, told, told_failed FROM delivery LIMIT 1",
+         hop_since, tries, attempts, spent, told, told_failed, priority, expires_at \
+         FROM delivery LIMIT 1",
         "delivery_without_message",
         1,
         false,
@@ -170,7 +171,15 @@ async fn a_store_at_work_is_sound_and_its_rows_are_counted() {
     let report = upkeep::check(&path, NOW, &mut |_, percent| heard.push(percent)).unwrap();
     assert_eq!(codes(&report), []);
     assert!(heard.is_sorted() && heard.last() == Some(&100), "{heard:?}");
-    let open = store.open_deliveries(None, 1_000).await.unwrap();
+    let open = store
+        .waiting(
+            holdline_engine::ports::Partitions::ALL,
+            holdline_core::message::Priority::Service,
+            None,
+            1_000,
+        )
+        .await
+        .unwrap();
     assert_eq!(report.open, open.len() as u64);
     assert_eq!(report.open_since, Some(open[0].message.created_at));
     let rows = |table| {

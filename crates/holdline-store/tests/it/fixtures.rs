@@ -4,6 +4,7 @@ use bytes::Bytes;
 use holdline_core::id::InboundId;
 use holdline_core::message::{DuplicateRule, Priority};
 use holdline_core::{ContactId, MessageId, Redacted, Timestamp};
+use holdline_engine::ports::Partitions;
 use holdline_engine::ports::ops::{Accept, Groups};
 use holdline_engine::ports::records::{DeliveryState, Event, EventKind, MessageRecord};
 use holdline_engine::ports::{Group, Op, Store};
@@ -68,7 +69,10 @@ pub(crate) async fn numbers(store: &dyn Store) -> Vec<u32> {
     let mut messages = Vec::new();
     let mut after = None;
     loop {
-        let page = store.open_deliveries(after, 1_000).await.unwrap();
+        let page = store
+            .waiting(Partitions::ALL, Priority::Service, after, 1_000)
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.message.id);
         messages.extend(
@@ -86,7 +90,10 @@ pub(crate) async fn numbers(store: &dyn Store) -> Vec<u32> {
 async fn subjects(store: &dyn Store) -> Vec<u32> {
     let mut found = Vec::new();
     loop {
-        let page = store.hooks_due(Timestamp::MAX, &[], 1_000).await.unwrap();
+        let page = store
+            .hooks_due(Partitions::ALL, Timestamp::MAX, &[], 1_000)
+            .await
+            .unwrap();
         if page.is_empty() {
             return found;
         }

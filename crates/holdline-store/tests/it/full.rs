@@ -1,6 +1,8 @@
 //! A store without room says so, keeps what it has, and goes on when there is room again.
 
 use crate::fixtures::{accept, groups, numbers, options};
+use holdline_core::message::Priority;
+use holdline_engine::ports::Partitions;
 use holdline_engine::ports::{Group, Op, Store, StoreError};
 use holdline_store::{SqliteOptions, SqliteStore, sqlite};
 use std::sync::Arc;
@@ -36,7 +38,11 @@ async fn a_full_store_refuses_and_works_again_when_it_may_grow() {
         Err(StoreError::Full(_))
     ));
     assert_eq!(
-        store.open_deliveries(None, 1).await.unwrap().len(),
+        store
+            .waiting(Partitions::ALL, Priority::Service, None, 1)
+            .await
+            .unwrap()
+            .len(),
         1,
         "reads go on"
     );
@@ -72,7 +78,11 @@ async fn a_full_store_opens_again_and_what_is_done_makes_room() {
         .unwrap();
     store.commit(groups(count..count + 3)).await.unwrap();
     assert_eq!(
-        store.open_deliveries(None, 1_000).await.unwrap().len(),
+        store
+            .waiting(Partitions::ALL, Priority::Service, None, 1_000)
+            .await
+            .unwrap()
+            .len(),
         count as usize + 3
     );
 }

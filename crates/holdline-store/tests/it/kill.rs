@@ -1,6 +1,8 @@
 //! A process that is killed while it writes, checkpoints and all, loses nothing it had answered.
 
 use crate::fixtures::{groups, numbers, options};
+use holdline_core::message::Priority;
+use holdline_engine::ports::Partitions;
 use holdline_engine::ports::Store;
 use holdline_store::{SqliteOptions, sqlite};
 use std::io::{BufRead, BufReader, Write};
@@ -106,7 +108,10 @@ async fn stored(store: &dyn Store) -> u32 {
     let mut count = 0;
     let mut after = None;
     loop {
-        let page = store.open_deliveries(after, 1_000).await.unwrap();
+        let page = store
+            .waiting(Partitions::ALL, Priority::Service, after, 1_000)
+            .await
+            .unwrap();
         let Some(last) = page.last() else {
             return count;
         };

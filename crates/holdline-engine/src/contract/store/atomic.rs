@@ -4,10 +4,12 @@
 use super::fixtures::{
     accept_keyed, accept_plain, at, contact, groups, id, message_id, put, setting, try_put,
 };
+use crate::ports::Partitions;
 use crate::ports::store::COMMIT_GROUPS_MAX;
 use crate::ports::{Conflict, Op, Store};
 use bytes::Bytes;
 use holdline_core::ChannelKind;
+use holdline_core::message::Priority;
 use std::sync::Arc;
 
 pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
@@ -138,7 +140,11 @@ async fn the_same_message_twice_is_once(store: &dyn Store) {
         .await;
     }
     assert_eq!(
-        store.open_deliveries(None, 10).await.expect("reads").len(),
+        store
+            .waiting(Partitions::ALL, Priority::Service, None, 10)
+            .await
+            .expect("reads")
+            .len(),
         1
     );
 }

@@ -2,8 +2,8 @@
 
 use crate::ports::ops::{Accept, Advance, Groups, Idempotency};
 use crate::ports::records::{
-    AddressRecord, AttemptRecord, ContactRecord, DeliveryState, InboundRecord, MessageRecord,
-    PlannedHop, RawInbound,
+    AddressRecord, AttemptRecord, ContactRecord, DeliveryState, Event, EventKind, InboundRecord,
+    MessageRecord, PlannedHop, RawInbound,
 };
 use crate::ports::{Conflict, Group, Op, Store};
 use bytes::Bytes;
@@ -224,4 +224,17 @@ pub(super) async fn try_put(store: &dyn Store, ops: Vec<Op>) -> Result<(), Confl
         .expect("the commit works");
     assert_eq!(results.len(), 1, "one result for one group");
     results.remove(0)
+}
+
+/// An event of this subject for an endpoint.
+pub(super) fn hook_for(endpoint: &str, subject: u128) -> Op {
+    let kind = EventKind::Inbound {
+        inbound: InboundId(subject),
+    };
+    Op::Hook {
+        endpoint: endpoint.to_owned(),
+        subject,
+        event: Event { at: at(0), kind },
+        due_at: at(0),
+    }
 }

@@ -2,6 +2,7 @@
 //! cannot be posted holds up no other subject.
 
 use super::fixtures::{at, message_id, put};
+use crate::ports::Partitions;
 use crate::ports::records::{EndpointForm, EndpointRecord, Event, EventKind, HookRecord};
 use crate::ports::{Op, Store};
 use holdline_core::health::Health;
@@ -69,7 +70,10 @@ async fn every_event_comes_back(store: &dyn Store) {
         due_at: at(1),
     };
     put(store, (1..).zip(&events).map(queue).collect()).await;
-    let due = store.hooks_due(at(1), &[], 100).await.expect("reads");
+    let due = store
+        .hooks_due(Partitions::ALL, at(1), &[], 100)
+        .await
+        .expect("reads");
     let came: Vec<_> = due.iter().map(|hook| hook.event.clone()).collect();
     assert_eq!(came, events);
     let first = &due[0];
@@ -98,7 +102,11 @@ async fn events_of_a_subject_go_one_after_the_other(store: &dyn Store) {
     let first = due(store, 0).await;
     assert_eq!(subjects(&first), [("a", 1), ("a", 2), ("b", 1)]);
     assert_eq!(
-        store.hooks_due(at(0), &[], 2).await.expect("reads").len(),
+        store
+            .hooks_due(Partitions::ALL, at(0), &[], 2)
+            .await
+            .expect("reads")
+            .len(),
         2
     );
     put(
@@ -115,7 +123,10 @@ async fn events_of_a_subject_go_one_after_the_other(store: &dyn Store) {
     )
     .await;
     assert!(due(store, 1_000).await.is_empty());
-    assert_eq!(store.hooks_next_due().await.expect("reads"), None);
+    assert_eq!(
+        store.hooks_next_due(Partitions::ALL).await.expect("reads"),
+        None
+    );
     put(store, vec![queue("a", 1, 0)]).await;
     assert!(
         due(store, 0).await[0].seq > second[1].seq,
@@ -129,7 +140,10 @@ async fn a_retry_holds_up_its_own_subject_only(store: &dyn Store) {
         vec![queue("a", 1, 0), queue("a", 1, 0), queue("a", 2, 5)],
     )
     .await;
-    assert_eq!(store.hooks_next_due().await.expect("reads"), Some(at(0)));
+    assert_eq!(
+        store.hooks_next_due(Partitions::ALL).await.expect("reads"),
+        Some(at(0))
+    );
     let failed = due(store, 0).await.remove(0);
     let error = "503".to_owned();
     put(
@@ -142,7 +156,10 @@ async fn a_retry_holds_up_its_own_subject_only(store: &dyn Store) {
         }],
     )
     .await;
-    assert_eq!(store.hooks_next_due().await.expect("reads"), Some(at(5)));
+    assert_eq!(
+        store.hooks_next_due(Partitions::ALL).await.expect("reads"),
+        Some(at(5))
+    );
     assert!(due(store, 4).await.is_empty());
     assert_eq!(subjects(&due(store, 59).await), [("a", 2)]);
     let both = due(store, 60).await;
@@ -237,7 +254,10 @@ fn queue(endpoint: &str, subject: u128, due_ms: i64) -> Op {
 }
 
 async fn due(store: &dyn Store, now_ms: i64) -> Vec<HookRecord> {
-    store.hooks_due(at(now_ms), &[], 100).await.expect("reads")
+    store
+        .hooks_due(Partitions::ALL, at(now_ms), &[], 100)
+        .await
+        .expect("reads")
 }
 
 fn subjects(hooks: &[HookRecord]) -> Vec<(&str, u128)> {

@@ -1,6 +1,7 @@
 //! What comes in is kept once: raw webhooks until they are worked off, messages by provider id.
 
 use super::fixtures::{id, inbound, put, raw, setting, try_put};
+use crate::ports::Partitions;
 use crate::ports::records::InboundRecord;
 use crate::ports::{Conflict, Op, Store};
 use holdline_core::id::InboundId;
@@ -18,16 +19,22 @@ async fn a_raw_webhook_stays_until_it_is_done(store: &dyn Store) {
     put(store, vec![Op::RawDone(id(2)), Op::RawDone(id(99))]).await;
     put(store, vec![Op::Raw(raw(2)), Op::Raw(raw(3))]).await;
     assert_eq!(
-        store.raw_open(None, 2).await.expect("reads"),
+        store
+            .raw_open(Partitions::ALL, None, 2)
+            .await
+            .expect("reads"),
         [raw(1), raw(3)]
     );
     assert_eq!(
-        store.raw_open(Some(id(3)), 10).await.expect("reads"),
+        store
+            .raw_open(Partitions::ALL, Some(id(3)), 10)
+            .await
+            .expect("reads"),
         [raw(4)]
     );
     assert!(
         store
-            .raw_open(Some(id(4)), 10)
+            .raw_open(Partitions::ALL, Some(id(4)), 10)
             .await
             .expect("reads")
             .is_empty()

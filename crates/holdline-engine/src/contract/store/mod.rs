@@ -1,6 +1,7 @@
 //! The contract of a Store, by area. Each check makes its own empty store by `new_store`.
 
 pub mod atomic;
+pub mod cluster;
 mod fixtures;
 pub mod hooks;
 pub mod inbound;
@@ -25,4 +26,5 @@ pub async fn all(new_store: impl AsyncFn() -> Arc<dyn Store>) {
     library::check(&new_store).await;
     routes::check(&new_store).await;
     retention::check(&new_store).await;
+    cluster::check(&new_store).await;
 }

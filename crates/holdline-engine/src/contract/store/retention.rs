@@ -5,6 +5,7 @@ use super::fixtures::{
     raw,
 };
 use super::routes::{audit, outage};
+use crate::ports::Partitions;
 use crate::ports::ops::{Advance, AttemptEnd};
 use crate::ports::records::{InboundRecord, MessageRecord, OutageRecord, Timeline};
 use crate::ports::store::MessageFilter;
@@ -60,7 +61,13 @@ async fn what_has_not_ended_stays(store: &dyn Store) {
         .expect("reads")
         .expect("is there");
     assert_eq!(stored.message, message(1));
-    assert_eq!(store.raw_open(None, 9).await.expect("reads"), [raw(1)]);
+    assert_eq!(
+        store
+            .raw_open(Partitions::ALL, None, 9)
+            .await
+            .expect("reads"),
+        [raw(1)]
+    );
 }
 
 async fn a_message_goes_with_all_that_belongs_to_it(store: &dyn Store) {
@@ -135,7 +142,13 @@ async fn inbound_payloads_and_worked_off_webhooks_go(store: &dyn Store) {
         store.inbound(young.id).await.expect("reads"),
         Some(young.clone())
     );
-    assert_eq!(store.raw_open(None, 9).await.expect("reads"), [raw(2)]);
+    assert_eq!(
+        store
+            .raw_open(Partitions::ALL, None, 9)
+            .await
+            .expect("reads"),
+        [raw(2)]
+    );
     assert_eq!(
         store.expire_rows(at(10), at(10), 100).await.expect("works"),
         1

@@ -6,6 +6,7 @@ use crate::rows::access::{ENDPOINT_COLUMNS, endpoint_from};
 use crate::rows::codes::form_code;
 use crate::rows::event::{HOOK_COLUMNS, event_text, hook_from};
 use crate::rows::{time_at, words_text};
+use crate::sqlite::cluster::in_partitions;
 use holdline_core::Timestamp;
 use holdline_engine::ports::records::{EndpointRecord, Event, HookRecord};
 use rusqlite::{Connection, Params, Result, params};
@@ -81,23 +82,29 @@ pub(super) fn delete_endpoint(c: &Connection, id: &str) -> Result<()> {
 
 pub(in crate::sqlite) fn due(
     c: &Connection,
+    partitions: i64,
     now: Timestamp,
     without: &str,
     limit: usize,
 ) -> Result<Vec<HookRecord>> {
+    let mine = in_partitions("subject", "?4");
     let sql = format!(
         "SELECT {HOOK_COLUMNS} FROM hook INDEXED BY hook_due
          WHERE head = 1 AND due_at <= ?1
-             AND endpoint NOT IN (SELECT value FROM json_each(?3))
+             AND endpoint NOT IN (SELECT value FROM json_each(?3)) AND {mine}
          ORDER BY due_at, seq LIMIT ?2"
     );
-    all(c, &sql, params![now.0, page(limit), without], hook_from)
+    let values = params![now.0, page(limit), without, partitions];
+    all(c, &sql, values, hook_from)
 }
 
-pub(in crate::sqlite) fn next_due(c: &Connection) -> Result<Option<Timestamp>> {
-    let sql = "SELECT due_at FROM hook INDEXED BY hook_due
-         WHERE head = 1 ORDER BY due_at LIMIT 1";
-    one(c, sql, [], |row| time_at(row, 0))
+pub(in crate::sqlite) fn next_due(c: &Connection, partitions: i64) -> Result<Option<Timestamp>> {
+    let mine = in_partitions("subject", "?1");
+    let sql = format!(
+        "SELECT due_at FROM hook INDEXED BY hook_due
+         WHERE head = 1 AND {mine} ORDER BY due_at LIMIT 1"
+    );
+    one(c, &sql, [partitions], |row| time_at(row, 0))
 }
 
 pub(in crate::sqlite) fn endpoints(c: &Connection) -> Result<Vec<EndpointRecord>> {

@@ -4,10 +4,11 @@ use super::accept::keep_body;
 use super::{WriteError, after_key, all, count, one, page, run};
 use crate::rows::id_at;
 use crate::rows::inbound::{INBOUND_COLUMNS, RAW_COLUMNS, inbound_from, raw_from};
+use crate::sqlite::cluster::{in_partitions, set};
 use holdline_core::ChannelKind;
 use holdline_core::id::InboundId;
-use holdline_engine::ports::Conflict;
 use holdline_engine::ports::records::{InboundRecord, RawInbound};
+use holdline_engine::ports::{Conflict, Partitions};
 use rusqlite::{Connection, Result, params};
 
 pub(super) fn keep_raw(c: &Connection, raw: &RawInbound) -> Result<()> {
@@ -46,14 +47,17 @@ pub(super) fn take(c: &Connection, record: &InboundRecord) -> Result<(), WriteEr
 
 pub(in crate::sqlite) fn raw_open(
     c: &Connection,
+    partitions: Partitions,
     after: Option<u128>,
     limit: usize,
 ) -> Result<Vec<RawInbound>> {
+    let mine = in_partitions("id", "?3");
     let sql = format!(
         "SELECT {RAW_COLUMNS} FROM raw_inbound INDEXED BY raw_inbound_open
-         WHERE done = 0 AND id > ?1 ORDER BY id LIMIT ?2"
+         WHERE done = 0 AND id > ?1 AND {mine} ORDER BY id LIMIT ?2"
     );
-    all(c, &sql, params![after_key(after), page(limit)], raw_from)
+    let values = params![after_key(after), page(limit), set(partitions)];
+    all(c, &sql, values, raw_from)
 }
 
 pub(in crate::sqlite) fn by_id(c: &Connection, id: InboundId) -> Result<Option<InboundRecord>> {

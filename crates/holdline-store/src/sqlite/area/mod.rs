@@ -11,6 +11,7 @@ pub(super) mod people;
 pub(super) mod retention;
 pub(super) mod routes;
 
+use super::cluster;
 use holdline_core::Timestamp;
 use holdline_engine::ports::store::PAGE_MAX;
 use holdline_engine::ports::{Conflict, Op};
@@ -31,6 +32,9 @@ impl From<rusqlite::Error> for WriteError {
 
 pub(super) fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
     match op {
+        Op::Fence { lease, epoch } => return cluster::check_fence(c, *lease, *epoch),
+        Op::Handoff(record) => cluster::hand_off(c, record),
+        Op::HandoffDone(id) => cluster::handoff_done(c, *id),
         Op::Accept(accept) => return accept::accept(c, accept),
         Op::ContactSave(record) => return people::save(c, record),
         Op::Inbound(record) => return inbound::take(c, record),
@@ -78,7 +82,7 @@ pub(super) fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
     .map_err(WriteError::Sql)
 }
 
-fn run(c: &Connection, sql: &str, params: impl Params) -> Result<()> {
+pub(super) fn run(c: &Connection, sql: &str, params: impl Params) -> Result<()> {
     c.prepare_cached(sql)?.execute(params).map(drop)
 }
 
@@ -87,7 +91,7 @@ fn count(c: &Connection, sql: &str, params: impl Params) -> Result<usize> {
     c.prepare_cached(sql)?.execute(params)
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     c: &Connection,
     sql: &str,
     params: impl Params,
@@ -96,7 +100,7 @@ fn one<T>(
     c.prepare_cached(sql)?.query_row(params, read).optional()
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     c: &Connection,
     sql: &str,
     params: impl Params,
@@ -106,7 +110,7 @@ fn all<T>(
 }
 
 /// A page's LIMIT.
-fn page(limit: usize) -> i64 {
+pub(super) fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX)
 }
 

@@ -53,8 +53,8 @@ pub struct Report {
     pub free_bytes: u64,
 }
 
-/// Looks at everything; `progress` hears what is looked at, and how far it is of 100. Each look is a
-/// read of its own, so that the log of a live database can be moved into its file in between.
+/// Looks at everything; `progress` hears what is looked at, and how far it is of 100. Each look is
+/// a read of its own, so that the log of a live database can be moved into its file in between.
 pub fn check(
     path: &Path,
     now: Timestamp,

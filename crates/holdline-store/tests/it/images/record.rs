@@ -55,7 +55,19 @@ pub(super) async fn record() -> Vec<Taken> {
 }
 
 async fn finish(store: &SqliteStore) {
-    assert!(store.open_deliveries(None, 10).await.unwrap().len() == 10);
+    assert!(
+        store
+            .waiting(
+                holdline_engine::ports::Partitions::ALL,
+                holdline_core::message::Priority::Service,
+                None,
+                10
+            )
+            .await
+            .unwrap()
+            .len()
+            == 10
+    );
     store.close().await.unwrap();
 }
 

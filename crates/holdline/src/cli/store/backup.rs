@@ -16,7 +16,8 @@ use std::path::PathBuf;
 const AFTER_RESTORE: &str = "\
 Stop the server first. What stands in the place of the database is set aside, never deleted.
 After it the server takes up what was open at that instant: what was sent later may be sent again,
-and receipts of it find no message. Hold the routes first if that matters: docs/guides/operate-store.md.";
+and receipts of it find no message. Hold the routes first if that matters:
+docs/guides/operate-store.md.";
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {

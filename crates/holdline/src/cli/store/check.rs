@@ -8,7 +8,7 @@ use clap::Args;
 use holdline_engine::ports::Clock as _;
 use holdline_store::sqlite::upkeep::{self, Finding, Kind, Report};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::Path;
 
 const MIB: f64 = 1024.0 * 1024.0;
 const AFTER_HELP: &str = "\
@@ -46,8 +46,8 @@ pub(crate) async fn run(args: CheckArgs, context: &Context) -> anyhow::Result<Ex
     Ok(exit_of(&after))
 }
 
-async fn look(path: &PathBuf, context: &Context) -> anyhow::Result<Report> {
-    let path = path.clone();
+async fn look(path: &Path, context: &Context) -> anyhow::Result<Report> {
+    let path = path.to_path_buf();
     let now = SystemClock.now();
     let looked = with_bar(context, move |progress| upkeep::check(&path, now, progress));
     looked.await?.map_err(|error| NotBegun(error.into()).into())

@@ -256,7 +256,7 @@ fn conflicting(line: u64, conflict: &Conflict) -> LineFault {
             let message = format!("was given to contact {owner} meanwhile");
             LineFault::new(line, Some(channel.as_str()), &message, fix)
         }
-        Conflict::Idempotency { .. } | Conflict::Repeated => {
+        Conflict::Idempotency { .. } | Conflict::Fenced { .. } | Conflict::Repeated => {
             LineFault::new(line, None, "was changed by somebody else meanwhile", fix)
         }
     }

@@ -143,9 +143,11 @@ fn taken(contact: &ContactRecord, conflict: &Conflict) -> Problem {
                 "change that contact, or leave the address out",
             ))
         }
-        Conflict::Idempotency { .. } | Conflict::Repeated => Problem::new(
-            Kind::AddressTaken,
-            "it was changed by somebody else meanwhile",
-        ),
+        Conflict::Idempotency { .. } | Conflict::Fenced { .. } | Conflict::Repeated => {
+            Problem::new(
+                Kind::AddressTaken,
+                "it was changed by somebody else meanwhile",
+            )
+        }
     }
 }
