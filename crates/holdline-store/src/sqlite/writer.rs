@@ -35,6 +35,10 @@ pub(super) enum Job {
         beat: Box<Beat>,
         answer: oneshot::Sender<StoreResult<Vec<LeaseHeld>>>,
     },
+    /// Gives free pages back to the disk, a few; true when there are more.
+    GiveBack {
+        answer: oneshot::Sender<StoreResult<bool>>,
+    },
     /// Sets how many pages the file may have.
     SizeMax {
         pages: u32,
@@ -141,6 +145,10 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) 
                     cluster::beat(connection, &beat)
                 }));
             }
+            Job::GiveBack { answer } => {
+                let given = area::retention::give_back(connection);
+                let _ = answer.send(given.map_err(|error| store_error(&error)));
+            }
             Job::SizeMax { pages, answer } => {
                 let set = connection.pragma_update(None, "max_page_count", pages);
                 let _ = answer.send(set.map_err(|error| store_error(&error)));
@@ -169,6 +177,7 @@ fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
             Job::Commit(_)
             | Job::Expire { .. }
             | Job::Beat { .. }
+            | Job::GiveBack { .. }
             | Job::SizeMax { .. }
             | Job::Stop { .. } => {
                 return (batch, Some(job));
