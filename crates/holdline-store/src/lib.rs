@@ -4,10 +4,12 @@
 //! [`Op`](holdline_engine::ports::Op)s; what is read is what was written.
 
 pub mod blobs;
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 
 pub use blobs::FileBlobs;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 use holdline_engine::ports::{Store, StoreError};
