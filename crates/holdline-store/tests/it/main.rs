@@ -1,4 +1,5 @@
-//! The SQLite store on real files: the contract, what outlives a process, and what a crash leaves.
+//! The stores on real files and real servers: the contract, what outlives a process, and what a
+//! crash leaves.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod contract;
@@ -7,3 +8,4 @@ mod file;
 mod fixtures;
 mod full;
 mod kill;
+mod postgres;
