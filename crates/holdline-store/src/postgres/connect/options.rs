@@ -75,6 +75,20 @@ impl PostgresOptions {
     }
 }
 
+impl PostgresOptions {
+    /// Whether the URL holds a password itself.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.config.password(password);
+        self
+    }
+}
+
 /// What is ours to read of a URL, as the driver does not know it.
 #[derive(Default)]
 struct Given {

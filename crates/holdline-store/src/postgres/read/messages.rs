@@ -1,15 +1,15 @@
 //! Reads of messages, deliveries and what happened to them.
 
 use super::{first_id_of, in_partitions, page, set};
-use crate::postgres::statement::{Statement, text, uuid};
-use crate::rows::codes::{PLACED, end_code, state_code_of_name};
+use crate::postgres::statement::{Statement, small, text, uuid};
+use crate::rows::codes::{PLACED, WAITING, end_code, priority_code, state_code_of_name};
 use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
 };
 use crate::rows::message::{DELIVERY_COLUMNS, MESSAGE_COLUMNS, message_from, stored_from};
 use crate::rows::{Result, RowError};
-use holdline_core::message::End;
+use holdline_core::message::{End, Priority};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
@@ -17,21 +17,69 @@ use holdline_engine::ports::store::MessageFilter;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-pub(in crate::postgres) async fn open(
+pub(in crate::postgres) async fn under_way(
     c: &Client,
     partitions: Partitions,
     after: Option<MessageId>,
     limit: usize,
 ) -> Result<Vec<StoredMessage>> {
+    let condition = "d.state BETWEEN 1 AND 3 AND ($3 IS NULL OR d.id > $3)";
+    let statement = select_open(condition, "d.id", partitions, limit);
+    let statement = statement.one(after.map(|id| uuid(id.0)));
+    statement.all(c, stored_from).await
+}
+
+pub(in crate::postgres) async fn waiting(
+    c: &Client,
+    partitions: Partitions,
+    priority: Priority,
+    after: Option<MessageId>,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let condition = "d.state = 0 AND d.priority = $4 AND ($3 IS NULL OR d.id > $3)";
+    let statement = select_open(condition, "d.id", partitions, limit)
+        .one(after.map(|id| uuid(id.0)))
+        .one(small(priority_code(priority)));
+    statement.all(c, stored_from).await
+}
+
+pub(in crate::postgres) async fn waiting_expired(
+    c: &Client,
+    partitions: Partitions,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let condition = "d.state = 0 AND d.expires_at <= $3";
+    let statement = select_open(condition, "d.expires_at, d.id", partitions, limit);
+    statement.one(now.0).all(c, stored_from).await
+}
+
+pub(in crate::postgres) async fn count_waiting(
+    c: &Client,
+    partitions: Partitions,
+) -> Result<usize> {
+    let of = in_partitions("partition", "$1");
+    let sql = format!("SELECT count(*) FROM delivery WHERE state = 0 AND {of}");
+    let statement = Statement::new(sql).one(set(partitions));
+    let count: Option<i64> = statement.first(c, |row| row.get(0)).await?;
+    Ok(usize::try_from(count.unwrap_or_default()).unwrap_or_default())
+}
+
+/// Parameters: 1 the partitions, 2 the page, others by the condition. The message is looked up for
+/// each delivery, as a page is short.
+fn select_open(
+    condition: &str,
+    order: &str,
+    partitions: Partitions,
+    limit: usize,
+) -> Statement<'static> {
     let of = in_partitions("d.partition", "$1");
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS}, NULL::bytea, {DELIVERY_COLUMNS}
-         FROM delivery d JOIN message m ON m.id = d.id
-         WHERE d.state < 4 AND {of} AND ($2 IS NULL OR d.id > $2) ORDER BY d.id LIMIT $3"
+         FROM (SELECT * FROM delivery d WHERE {condition} AND {of} ORDER BY {order} LIMIT $2) d
+         JOIN message m ON m.id = d.id ORDER BY {order}"
     );
-    let statement = Statement::new(sql).one(set(partitions));
-    let statement = statement.one(after.map(|id| uuid(id.0))).one(page(limit));
-    statement.all(c, stored_from).await
+    Statement::new(sql).one(set(partitions)).one(page(limit))
 }
 
 pub(in crate::postgres) async fn by_ids(
@@ -116,7 +164,7 @@ pub(in crate::postgres) async fn list(
     }
     if let Some(code) = state.flatten() {
         next(&statement, state_condition(code));
-        statement = statement.one(crate::postgres::statement::small(code));
+        statement = statement.one(small(code));
     }
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS}, b.bytes, {DELIVERY_COLUMNS}
@@ -128,8 +176,10 @@ pub(in crate::postgres) async fn list(
 
 /// Names the partial index that holds the state, where there is one.
 const fn state_condition(code: i64) -> &'static str {
-    if code <= PLACED {
-        "d.state < 4 AND d.state = ?"
+    if code == WAITING {
+        "d.state = ?"
+    } else if code <= PLACED {
+        "d.state BETWEEN 1 AND 3 AND d.state = ?"
     } else if code > end_code(End::Delivered) {
         "d.state > 4 AND d.state = ?"
     } else {

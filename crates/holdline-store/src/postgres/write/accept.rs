@@ -133,16 +133,17 @@ impl<'a> Accepted<'a> {
 
     fn new_deliveries(&self) -> Statement<'a> {
         let columns = "id, contact, partition, state, since, until, hop, hop_since, tries, \
-             attempts, spent, told, told_failed";
+             attempts, spent, told, told_failed, priority, expires_at";
         let sql = format!(
             "{} ON CONFLICT (id) DO NOTHING",
             insert_many("delivery", columns)
         );
-        let contacts = || self.messages.iter().map(|accept| accept.message.contact);
+        let messages = || self.messages.iter().map(|accept| &accept.message);
+        let contacts = || messages().map(|it| it.contact);
         let states = || self.messages.iter().map(|accept| &accept.delivery);
         let columns = || states().map(|it| state_columns(it.state));
         Statement::new(sql)
-            .many(self.messages.iter().map(|it| uuid(it.message.id.0)))
+            .many(messages().map(|it| uuid(it.id.0)))
             .many(contacts().map(|id| uuid(id.0)))
             .many(contacts().map(|id| small(Partition::of_contact(id).number())))
             .many(columns().map(|(code, _, _)| small(code)))
@@ -155,6 +156,8 @@ impl<'a> Accepted<'a> {
             .many(states().map(|it| small(it.spent)))
             .many(states().map(|it| small(progress_code(it.told))))
             .many(states().map(|it| it.told_failed))
+            .many(messages().map(|it| small(priority_code(it.priority))))
+            .many(messages().map(|it| it.expires_at.0))
     }
 
     fn new_inbound(&self) -> Statement<'a> {
