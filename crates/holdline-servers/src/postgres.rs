@@ -82,7 +82,6 @@ impl Postgres {
     }
 
     /// Runs SQL by psql; gives what it prints, bare.
-    #[expect(clippy::must_use_candidate, reason = "most SQL gives nothing")]
     pub fn sql(&self, database: &str, sql: &str) -> String {
         process::run(&mut self.psql(database, sql))
     }

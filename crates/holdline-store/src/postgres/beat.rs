@@ -1,8 +1,8 @@
 //! A node's sign of life: one transaction, by the database's own clock.
 //!
 //! How long a node's leases last stands in its own row, so that a sign of life waits for no writer.
-//! A lease changes hands in its own row, which a write under it has locked until its commit: whoever
-//! takes it passes a locked one by and finds it next time.
+//! A lease changes hands in its own row, which a write under it has locked until its commit:
+//! whoever takes it passes a locked one by and finds it next time.
 
 use super::error::Fault;
 use super::read::cluster::CLOCK;

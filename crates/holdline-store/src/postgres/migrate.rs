@@ -2,8 +2,8 @@
 //!
 //! Nodes are renewed one after the other, so a schema serves two versions of the program at a time:
 //! a step only adds (columns with a default, tables, indexes); what no version uses any more is
-//! taken away by a step of a later release. Each step names the lowest step that a program must know
-//! to go on writing beside it; a program that knows less is refused.
+//! taken away by a step of a later release. Each step names the lowest step that a program must
+//! know to go on writing beside it; a program that knows less is refused.
 
 use super::connect::Link;
 use super::error::Fault;

@@ -1,9 +1,9 @@
-//! The tasks that write, each on a connection of its own. Commits that queued while the last one ran
-//! share the next transaction, and so its one sync.
+//! The tasks that write, each on a connection of its own. Commits that queued while the last one
+//! ran share the next transaction, and so its one sync.
 //!
-//! Before COMMIT is sent nothing has happened: a transaction that lost its connection or met another
-//! is made again, for a bounded time. From then on only its answer tells: without one the commit is
-//! ambiguous.
+//! Before COMMIT is sent nothing has happened: a transaction that lost its connection or met
+//! another is made again, for a bounded time. From then on only its answer tells: without one the
+//! commit is ambiguous.
 
 use super::connect::{Connector, Link, PostgresOptions};
 use super::error::Fault;

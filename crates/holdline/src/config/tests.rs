@@ -116,8 +116,8 @@ format = "xml"
                 fix: name each channel once
               holdline.toml:14:1: health.hold_down_ms: is more than health.hold_down_max_ms
                 fix: make the first wait no longer than the longest
-              holdline.toml:16:1: storage.url: names no database that is supported
-                fix: write sqlite:PATH, for example sqlite:holdline-data/holdline.db
+              holdline.toml:16:1: storage.url: holds a password
+                fix: put it into storage.password_file or HOLDLINE_STORAGE_PASSWORD
               holdline.toml:18:1: log.level: is no log level
                 fix: write error, warn, info, debug or trace, or MODULE=LEVEL with commas
               holdline.toml:19:1: log.format: is not auto, text or json

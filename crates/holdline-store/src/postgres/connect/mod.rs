@@ -1,4 +1,5 @@
-//! One connection: how it comes to be, who listens to what the server says unasked, and how it ends.
+//! One connection: how it comes to be, who listens to what the server says unasked, and how it
+//! ends.
 
 mod options;
 mod pool;
@@ -157,7 +158,8 @@ pub(super) struct Server {
     pub(super) syncs: bool,
 }
 
-/// Refuses a database that cannot hold every text, and tells of settings that lose what is committed.
+/// Refuses a database that cannot hold every text, and tells of settings that lose what is
+/// committed.
 pub(super) async fn check_server(link: &Link) -> Result<Server, StoreError> {
     let sql = "SELECT current_setting('server_encoding'), current_setting('server_version_num'),
          current_setting('fsync'), current_setting('synchronous_commit')";

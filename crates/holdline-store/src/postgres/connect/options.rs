@@ -47,7 +47,8 @@ impl std::fmt::Debug for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// Reads `postgres://USER:PASSWORD@HOST1:PORT,HOST2:PORT/DATABASE?sslmode=...&sslrootcert=FILE`.
+    /// Reads
+    /// `postgres://USER:PASSWORD@HOST1:PORT,HOST2:PORT/DATABASE?sslmode=...&sslrootcert=FILE`.
     pub fn from_url(text: &str) -> Result<Self, StoreError> {
         let (plain, given) = split(text)?;
         let parsed: Result<tokio_postgres::Config, _> = plain.parse();

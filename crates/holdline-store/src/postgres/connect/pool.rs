@@ -124,7 +124,7 @@ macro_rules! on {
         loop {
             let link = visit.link().await?;
             let $client = link.client();
-            let done = $crate::postgres::connect::in_time(async { Ok($work.await?) }).await;
+            let done = $crate::postgres::connect::in_time($work).await;
             if let Some(done) = visit.leave(link, done) {
                 break done;
             }
@@ -134,12 +134,15 @@ macro_rules! on {
 pub(in crate::postgres) use on;
 
 /// Runs `work`, but not for ever.
-pub(in crate::postgres) async fn in_time<T>(
-    work: impl Future<Output = Result<T, Fault>>,
+pub(in crate::postgres) async fn in_time<T, E: Into<Fault>>(
+    work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Fault> {
     let long = || Fault::Lost(format!("no answer in {WORK_MS_MAX} ms"));
     let max = Duration::from_millis(WORK_MS_MAX);
-    timeout(max, work).await.unwrap_or_else(|_| Err(long()))
+    match timeout(max, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(long()),
+    }
 }
 
 /// Runs `work` in a transaction of its own.

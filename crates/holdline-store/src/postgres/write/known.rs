@@ -1,6 +1,6 @@
-//! What is known of everything that the groups of a transaction may conflict with, read at once, and
-//! the judgement of each group by it. Leases stay locked until the transaction ends, so that nobody
-//! takes them before.
+//! What is known of everything that the groups of a transaction may conflict with, read at once,
+//! and the judgement of each group by it. Leases stay locked until the transaction ends, so that
+//! nobody takes them before.
 
 use crate::postgres::error::Fault;
 use crate::postgres::statement::{Statement, text, uuid};

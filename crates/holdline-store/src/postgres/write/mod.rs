@@ -1,7 +1,7 @@
 //! SQL of the writes. The groups of a transaction go through three hands: `known` reads at once all
 //! that a group may conflict with and judges the groups in order; `batch` gathers what those that
-//! hold write, a statement per table for all of them; `alone` takes the few operations that must see
-//! what came before them.
+//! hold write, a statement per table for all of them; `alone` takes the few operations that must
+//! see what came before them.
 //!
 //! Order holds between operations on the same row where it matters: the last state of a delivery,
 //! setting or retry wins, the first insert of a message or person does.

@@ -1,4 +1,5 @@
-//! People that were seen, and what use tells about their addresses: an address belongs to one person.
+//! People that were seen, and what use tells about their addresses: an address belongs to one
+//! person.
 
 use crate::postgres::statement::{Statement, insert_many, maybe_text, small, text, uuid};
 use crate::rows::codes::consent_code;

@@ -11,9 +11,10 @@ section! {
     /// Where Holdline keeps what it knows.
     Storage at "storage" many false {
         /// The database: `sqlite:` and the path of its file, which is made if it does not exist; or
-        /// `postgres://USER@HOST:PORT/DATABASE`, which several servers may share. With several hosts
-        /// (`HOST1,HOST2`) the one that takes writes is used. Servers elsewhere must show a valid
-        /// certificate: `?sslrootcert=FILE` names the authority, `?sslmode=disable` goes without.
+        /// `postgres://USER@HOST:PORT/DATABASE`, which several servers may share. With several
+        /// hosts (`HOST1,HOST2`) the one that takes writes is used. Servers elsewhere must show a
+        /// valid certificate: `?sslrootcert=FILE` names the authority, `?sslmode=disable` goes
+        /// without.
         url: String = "sqlite:holdline-data/holdline.db";
         /// Password of the PostgreSQL user.
         password: Option<Secret>;
@@ -28,8 +29,9 @@ section! {
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is
         /// raised. Unset: what the disk holds.
         size_max_mb: Option<u32>, 8 to 16_000_000;
-        /// Room on the disk of the SQLite file, in MiB, below which new messages are refused with 503,
-        /// so that outcomes, receipts and replies of what was accepted still find room. 0: none.
+        /// Room on the disk of the SQLite file, in MiB, below which new messages are refused with
+        /// 503, so that outcomes, receipts and replies of what was accepted still find room. 0:
+        /// none.
         reserve_mb: u32 = 64, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
@@ -37,7 +39,8 @@ section! {
 }
 
 section! {
-    /// Backups of the SQLite file that the server keeps while it runs. Without a folder there are none.
+    /// Backups of the SQLite file that the server keeps while it runs. Without a folder there are
+    /// none.
     Backup at "backup" many false {
         /// Folder for backups; best on another disk.
         folder: Option<PathBuf>;
