@@ -244,6 +244,7 @@ impl Driver {
     async fn receipts(&mut self, receipts: Vec<ReceiptEvent>, ops: Vec<Op>, turn: &mut Turn) {
         let mut applied = true;
         for receipt in receipts {
+            self.ears.read(receipt.record.received_at, turn.now);
             applied &= self.receipt(receipt, turn).await.is_ok();
         }
         if !applied {
