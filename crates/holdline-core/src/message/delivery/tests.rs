@@ -365,14 +365,12 @@ fn a_receipt_that_could_not_be_heard_is_waited_for_longer_unless_late_is_worse_t
     assert_eq!(sent_at(&mut placed_before, 900_005), 1);
     assert_eq!(sent_at(&mut placed_before, 929_999), 1);
     assert_eq!(sent_at(&mut placed_before, 930_000), 2);
-
     let mut placed_after = Story::new(two_hops(Priority::Service));
     placed_after.hearing = heard;
     placed_after.hearing.lag_ms = 700;
     let after = placed_after.due(900_000).outcome(900_005, 1, accepted());
     assert_eq!(sent_at(after, 1_800_704), 1);
     assert_eq!(sent_at(after, 1_800_705), 2);
-
     let mut urgent = two_hops(Priority::Urgent);
     urgent.terms.duplicate_rule = DuplicateRule::Tolerate;
     let mut urgent = Story::new(urgent);
