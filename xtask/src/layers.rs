@@ -40,6 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-sim",
         ],
     ),
+    ("holdline-load", &["holdline-sim"]),
     ("xtask", &[]),
 ];
 
@@ -72,7 +73,7 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "anyhow",
-        users: &["holdline", "xtask"],
+        users: &["holdline", "holdline-load", "xtask"],
         tests: Tests::Bound,
     },
 ];

@@ -9,7 +9,7 @@ mod server;
 
 pub(crate) use app::{App, Told};
 pub(crate) use process::{Process, Vitals};
-pub(crate) use providers::{Providers, ProvidersArgs, providers};
+pub(crate) use providers::{Providers, ProvidersArgs, number_in, providers};
 pub(crate) use server::{Server, Setting, empty_log, sections};
 
 use anyhow::Context as _;

@@ -32,7 +32,6 @@ pub(crate) struct Setting {
 pub(crate) struct Server {
     setting: Setting,
     process: Process,
-    pub(crate) begun: Instant,
     /// From its start until it said that it listens.
     pub(crate) listening_after: Duration,
 }
@@ -81,7 +80,6 @@ impl Setting {
         Ok(Server {
             setting: self.clone(),
             process,
-            begun,
             listening_after: begun.elapsed(),
         })
     }
