@@ -44,6 +44,11 @@ impl Row {
         self.target.is_none_or(|target| self.figure <= target)
     }
 
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     fn word(&self) -> &'static str {
         match (self.target, self.holds()) {
             (None, _) => "",

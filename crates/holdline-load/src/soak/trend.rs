@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn the_slope_is_that_of_the_line_through_noise() {
         let points: Vec<(f64, f64)> = (0..100)
-            .map(|x| f64::from(x))
+            .map(f64::from)
             .map(|x| (x, 3.0 + 0.5 * x + if x % 2.0 == 0.0 { 1.0 } else { -1.0 }))
             .collect();
         assert!((slope(&points) - 0.5).abs() < 0.001, "{}", slope(&points));

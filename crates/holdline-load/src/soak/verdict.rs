@@ -166,3 +166,99 @@ fn costs(samples: &[Sample], tally: &Tally, sums: &Sums) -> Vec<Row> {
             .on(format!("its log at most {:.1} MB", log / 1e6)),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::weather::Phase;
+    use super::*;
+    use crate::stage::Vitals;
+    use std::time::Duration;
+
+    /// An hour of samples, with so much memory and so many waiting.
+    fn samples(weather: Weather, rss_mb: fn(f64) -> f64, waiting: fn(Phase) -> f64) -> Vec<Sample> {
+        let phases: Vec<Phase> = weather.phases().collect();
+        let at = |at_s: f64| {
+            let now = phases
+                .iter()
+                .rev()
+                .find(|it| it.begins.as_secs_f64() < at_s);
+            let phase = *now.expect("a phase");
+            let rss_kib = (rss_mb(at_s) * 1e6 / 1_024.0) as u64;
+            Sample::quiet(at_s, phase, rss_kib, waiting(phase))
+        };
+        (1..=360).map(|tenth| at(f64::from(tenth) * 10.0)).collect()
+    }
+
+    fn fallen(rows: &[Row]) -> Vec<&'static str> {
+        let fallen = rows.iter().filter(|row| !row.holds());
+        fallen.map(Row::name).collect()
+    }
+
+    #[test]
+    fn memory_that_grows_at_first_and_stops_is_flat() {
+        let weather = Weather::of(Duration::from_secs(3_600));
+        let at_first = |at_s: f64| 40.0 + at_s.min(1_000.0) / 20.0;
+        let rows = growth(&samples(weather, at_first, |_| 0.0), weather, 200.0);
+        assert!(fallen(&rows).is_empty(), "{rows:?}");
+    }
+
+    #[test]
+    fn one_small_object_lost_with_each_message_is_growth() {
+        let weather = Weather::of(Duration::from_secs(3_600));
+        let leaks = |at_s: f64| 80.0 + at_s * 200.0 * 32.0 / 1e6;
+        let rows = growth(&samples(weather, leaks, |_| 0.0), weather, 200.0);
+        assert_eq!(fallen(&rows), ["RSS: growth"]);
+    }
+
+    #[test]
+    fn a_backlog_that_outlives_the_calm_is_seen() {
+        let weather = Weather::of(Duration::from_secs(3_600));
+        let end = End::clean();
+        let flat = |_: f64| 80.0;
+        let outages = samples(weather, flat, |it| if it.is_calm() { 0.0 } else { 9_000.0 });
+        assert!(fallen(&queues(&outages, &end, 200.0)).is_empty());
+        let stuck = samples(weather, flat, |_| 1_001.0);
+        let rows = queues(&stuck, &end, 200.0);
+        assert_eq!(fallen(&rows), ["waiting at the end of a calm, most"]);
+    }
+
+    impl Sample {
+        fn quiet(at_s: f64, phase: Phase, rss_kib: u64, waiting: f64) -> Self {
+            Self {
+                at_s,
+                phase,
+                vitals: Vitals {
+                    rss_kib,
+                    ..Vitals::default()
+                },
+                open: [waiting, 0.0, 0.0, 0.0],
+                oldest_waiting_s: 0.0,
+                database_bytes: 0,
+                log_bytes: 0,
+                probe_ms: 0.0,
+                webhooks_waiting: 0.0,
+                accepted: 0.0,
+                refused: 0.0,
+                errors: 0.0,
+            }
+        }
+    }
+
+    impl End {
+        fn clean() -> Self {
+            Self {
+                drained: true,
+                drain_s: 1.0,
+                open: [0.0; 4],
+                doubled_against_rule: 0,
+                failed_against_rule: 0,
+                webhooks_dropped: 0.0,
+                bad_webhooks: 0.0,
+                by_sms: 0,
+                copies: 0,
+                webhooks: 0.0,
+                inbound: 0.0,
+            }
+        }
+    }
+}
