@@ -225,6 +225,10 @@ impl Run {
         samples.push(sample);
         let sums = self.mail.book.sums();
         let counts = &self.app.counts;
+        let metrics = self.server.metrics().await?;
+        let verdicts = metrics
+            .iter()
+            .filter(|(name, _)| name.contains("_verdicts_total{"));
         Ok(End {
             drained,
             drain_s,
@@ -237,6 +241,7 @@ impl Run {
             copies: self.copies.read.load(Ordering::Relaxed),
             webhooks: Tally::count(&counts.posts),
             inbound: Tally::count(&counts.inbound),
+            verdicts: verdicts.map(|(_, count)| count).sum(),
         })
     }
 

@@ -32,6 +32,8 @@ pub(super) struct End {
     pub(super) copies: u64,
     pub(super) webhooks: f64,
     pub(super) inbound: f64,
+    /// Changes of health.
+    pub(super) verdicts: f64,
 }
 
 pub(super) fn rows(
@@ -44,7 +46,7 @@ pub(super) fn rows(
 ) -> Vec<Row> {
     let mut rows = promises(sums, end, tally, offered.0);
     rows.extend(growth(samples, weather, offered.1));
-    rows.extend(queues(samples, end, offered.1));
+    rows.extend(queues(samples, end, weather, offered.1));
     rows.extend(costs(samples, tally, sums));
     rows
 }
@@ -78,6 +80,7 @@ fn promises(sums: &Sums, end: &End, tally: &Tally, offered: u64) -> Vec<Row> {
             "%",
         )
         .on(format!("of {} copies", end.copies)),
+        Row::told("changes of health", end.verdicts, ""),
     ]
 }
 
@@ -122,12 +125,17 @@ fn growth(samples: &[Sample], weather: Weather, rate_per_s: f64) -> Vec<Row> {
     ]
 }
 
-fn queues(samples: &[Sample], end: &End, rate_per_s: f64) -> Vec<Row> {
-    let ends_of_calms = samples
+fn queues(samples: &[Sample], end: &End, weather: Weather, rate_per_s: f64) -> Vec<Row> {
+    let ends_of_calms: Vec<&Sample> = samples
         .windows(2)
         .filter(|two| two[0].phase.is_calm() && two[1].phase != two[0].phase)
-        .map(|two| two[0].waiting());
-    let worst_calm = ends_of_calms.fold(0.0, f64::max);
+        .map(|two| &two[0])
+        .collect();
+    let worst = |figure: fn(&Sample) -> f64| {
+        let figures = ends_of_calms.iter().map(|it| figure(it));
+        figures.fold(0.0, f64::max)
+    };
+    let (left, left_s) = (worst(Sample::waiting), worst(|it| it.oldest_waiting_s));
     let most = samples.iter().map(Sample::waiting).fold(0.0, f64::max);
     let oldest = samples
         .iter()
@@ -136,7 +144,10 @@ fn queues(samples: &[Sample], end: &End, rate_per_s: f64) -> Vec<Row> {
     let drained = if end.drained { "" } else { "NOT drained; " };
     let [waiting, in_flight, in_doubt, placed] = end.open;
     vec![
-        Row::told("waiting at the end of a calm, most", worst_calm, "")
+        Row::told("waiting at the end of a calm, oldest", left_s, "s")
+            .at_most(weather.phase().as_secs_f64() / 2.0)
+            .on("nothing stays behind that could have gone"),
+        Row::told("waiting at the end of a calm, most", left, "")
             .at_most(CALM_WAITING_S * rate_per_s)
             .on(format!("most at any time {most}, oldest {oldest:.0} s")),
         Row::told("open after the drain", end.open.iter().sum(), "")
@@ -216,10 +227,14 @@ mod tests {
         let end = End::clean();
         let flat = |_: f64| 80.0;
         let outages = samples(weather, flat, |it| if it.is_calm() { 0.0 } else { 9_000.0 });
-        assert!(fallen(&queues(&outages, &end, 200.0)).is_empty());
-        let stuck = samples(weather, flat, |_| 1_001.0);
-        let rows = queues(&stuck, &end, 200.0);
+        assert!(fallen(&queues(&outages, &end, weather, 200.0)).is_empty());
+        let many = samples(weather, flat, |_| 1_001.0);
+        let rows = queues(&many, &end, weather, 200.0);
         assert_eq!(fallen(&rows), ["waiting at the end of a calm, most"]);
+        let mut stuck = samples(weather, flat, |_| 1.0);
+        stuck.iter_mut().for_each(|it| it.oldest_waiting_s = 61.0);
+        let rows = queues(&stuck, &end, weather, 200.0);
+        assert_eq!(fallen(&rows), ["waiting at the end of a calm, oldest"]);
     }
 
     impl Sample {
@@ -258,6 +273,7 @@ mod tests {
                 copies: 0,
                 webhooks: 0.0,
                 inbound: 0.0,
+                verdicts: 0.0,
             }
         }
     }

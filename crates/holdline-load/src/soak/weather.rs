@@ -58,6 +58,10 @@ impl Weather {
         self.rounds
     }
 
+    pub(super) fn phase(self) -> Duration {
+        self.phase
+    }
+
     /// From when figures count.
     pub(super) fn warm_after(self) -> Duration {
         self.phase * (FAULTS.len() as u32 * 2)
