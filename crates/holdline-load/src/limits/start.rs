@@ -125,7 +125,7 @@ async fn send(
     let load = tokio::spawn(offer(order, setting.address, mail, Arc::clone(&tally)));
     let (from, begin) = (sink.taken(), Instant::now());
     let mut at = begin;
-    while at < first + SENDING {
+    while at < first + SENDING && sink.taken() < waiting {
         at += VITALS_EVERY;
         sleep_until(at).await;
         let vitals = server.vitals()?;

@@ -32,6 +32,8 @@ const LEDGER_EVERY: Duration = Duration::from_millis(500);
 /// Longest time for all to end after the load: what may never be sent again while its outcome is
 /// unknown ends when it expires, ten minutes after its acceptance.
 const DRAIN_MAX: Duration = Duration::from_secs(660);
+/// Longest time until connections that nobody uses are closed.
+const REST_MAX: Duration = Duration::from_secs(120);
 /// Messages that are looked up one by one.
 const LOOKED_UP_MAX: usize = 20_000;
 
@@ -69,6 +71,8 @@ struct Run {
     mail: Arc<Mail>,
     tally: Arc<Tally>,
     copies: Arc<Copies>,
+    /// Before the first message.
+    handles: u64,
     sheet: Sheet,
     _folder: tempfile::TempDir,
 }
@@ -140,6 +144,7 @@ impl Run {
         let token = setting.token()?;
         Ok(Self {
             weather: Weather::of(whole),
+            handles: server.vitals()?.handles,
             server,
             providers: Arc::new(providers),
             app,
@@ -242,7 +247,19 @@ impl Run {
             webhooks: Tally::count(&counts.posts),
             inbound: Tally::count(&counts.inbound),
             verdicts: verdicts.map(|(_, count)| count).sum(),
+            handles: (self.handles as f64, self.handles_at_rest().await? as f64),
         })
+    }
+
+    /// The fewest handles after the load.
+    async fn handles_at_rest(&self) -> anyhow::Result<u64> {
+        let begin = Instant::now();
+        let mut fewest = u64::MAX;
+        while fewest > self.handles && begin.elapsed() < REST_MAX {
+            fewest = fewest.min(self.server.vitals()?.handles);
+            sleep(Duration::from_secs(1)).await;
+        }
+        Ok(fewest)
     }
 
     /// How many of these never had an attempt of unknown outcome, which alone excuses a second copy
