@@ -47,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-servers",
         ],
     ),
+    ("holdline-load", &["holdline-sim"]),
     ("xtask", &[]),
 ];
 
@@ -87,7 +88,7 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "anyhow",
-        users: &["holdline", "xtask"],
+        users: &["holdline", "holdline-load", "xtask"],
         tests: Tests::Bound,
     },
 ];

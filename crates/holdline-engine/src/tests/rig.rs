@@ -2,7 +2,7 @@
 
 use crate::config::{EngineConfig, HookPolicy, RouteConfig};
 use crate::memory::MemoryStore;
-use crate::ports::channel::HookRefusal;
+use crate::ports::channel::{HookRefusal, InboundReceipt};
 use crate::ports::records::{EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord};
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
@@ -12,10 +12,12 @@ use crate::request::{Accepted, NewMessage, Recipient, Refusal};
 use crate::{ClusterConfig, Engine, Ports};
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdline_core::health::{BoardConfig, Feature};
-use holdline_core::message::{Fault, FaultClass, Outcome, Priority, Success};
+use holdline_core::health::{BoardConfig, Feature, Health};
+use holdline_core::message::{
+    Fault, FaultClass, Outcome, Priority, Progress, ReceiptKind, Success,
+};
 use holdline_core::routing::{GateConfig, Policy};
-use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +63,9 @@ pub(super) struct FakeChannel {
     pub(super) sent: Mutex<Vec<String>>,
     /// How long an answer takes.
     pub(super) takes_ms: AtomicU64,
+    /// Receipts follow what was accepted: all that are owed come with the next webhook.
+    confirms: bool,
+    owed: Mutex<Vec<AttemptKey>>,
 }
 
 impl std::fmt::Debug for FakeChannel {
@@ -77,8 +82,11 @@ impl Channel for FakeChannel {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            best_receipt: Success::Accepted,
-            inbound: false,
+            best_receipt: match self.confirms {
+                true => Success::Delivered,
+                false => Success::Accepted,
+            },
+            inbound: self.confirms,
             probe: true,
         }
     }
@@ -86,6 +94,7 @@ impl Channel for FakeChannel {
     async fn send(&self, dispatch: &Dispatch, _: &dyn Library) -> Outcome {
         let body = String::from_utf8_lossy(dispatch.message.body.expose()).into_owned();
         self.sent.lock().expect("no panic").push(body);
+        self.owed.lock().expect("no panic").push(dispatch.key);
         let takes = Duration::from_millis(self.takes_ms.load(Ordering::SeqCst));
         tokio::time::sleep(takes).await;
         let scripted = self.script.lock().expect("no panic").pop_front();
@@ -108,8 +117,17 @@ impl Channel for FakeChannel {
         None
     }
 
-    fn read(&self, _: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
-        Ok(Vec::new())
+    fn read(&self, raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
+        let owed = std::mem::take(&mut *self.owed.lock().expect("no panic"));
+        let delivered = |key: AttemptKey| {
+            InboundItem::Receipt(InboundReceipt {
+                key: Some(key),
+                provider_id: format!("{key:?}"),
+                kind: ReceiptKind::Reached(Progress::Delivered),
+                at: raw.received_at,
+            })
+        };
+        Ok(owed.into_iter().map(delivered).collect())
     }
 
     async fn fetch(&self, _: &str, _: u64) -> Result<(String, Bytes), String> {
@@ -204,8 +222,8 @@ pub(super) struct Peers {
 impl Default for Peers {
     fn default() -> Self {
         Self {
-            whatsapp: channel(ChannelKind::WHATSAPP),
-            sms: channel(ChannelKind::SMS),
+            whatsapp: channel(ChannelKind::WHATSAPP, false),
+            sms: channel(ChannelKind::SMS, false),
             begin: Instant::now(),
         }
     }
@@ -233,13 +251,15 @@ pub(super) fn unknown() -> Outcome {
     Outcome::Unknown(Fault::new(FaultClass::Platform, "timeout", "no answer"))
 }
 
-fn channel(kind: ChannelKind) -> Arc<FakeChannel> {
+fn channel(kind: ChannelKind, confirms: bool) -> Arc<FakeChannel> {
     Arc::new(FakeChannel {
         kind,
         script: Script::default(),
         usual: Mutex::new(accepted()),
         sent: Mutex::default(),
         takes_ms: AtomicU64::new(10),
+        confirms,
+        owed: Mutex::default(),
     })
 }
 
@@ -251,6 +271,34 @@ impl Rig {
     /// On a store that may hold something already.
     pub(super) async fn on(store: Arc<MemoryStore>, gate: GateConfig) -> Self {
         Self::run(store, config(gate), Peers::default(), 0).await
+    }
+
+    /// WhatsApp confirms what it delivers, when [`Self::confirm`] is called.
+    pub(super) async fn with_receipts() -> Self {
+        let peers = Peers {
+            whatsapp: channel(ChannelKind::WHATSAPP, true),
+            ..Peers::default()
+        };
+        let config = config(GateConfig::default());
+        Self::run(Arc::default(), config, peers, 0).await
+    }
+
+    /// A webhook with every receipt that WhatsApp owes.
+    pub(super) async fn confirm(&self) {
+        let request = HookRequest {
+            url: String::from("/hooks/whatsapp"),
+            headers: Vec::new(),
+            body: Redacted::new(Bytes::new()),
+        };
+        let taken = self.engine.take_hook(ChannelKind::WHATSAPP, request).await;
+        taken.expect("taken");
+    }
+
+    /// The health of the route of a channel.
+    pub(super) fn health(&self, channel: ChannelKind) -> Health {
+        let routes = self.engine.routes();
+        let route = routes.iter().find(|route| route.channel == channel);
+        route.expect("a route").health
     }
 
     /// Keeps so few waiting messages in memory.
