@@ -82,7 +82,7 @@ impl Target {
         on!(self.pool, |c| page(c, table, after.as_deref()))
     }
 
-    /// All of it or nothing; made twice it is the same.
+    /// All of it or nothing; made twice, as after a COMMIT without an answer, it is the same.
     pub(crate) async fn write(&self, table: &Table, changes: &Changes) -> StoreResult<()> {
         on!(self.pool, |c| in_transaction(c, write(c, table, changes)))
     }
@@ -96,13 +96,20 @@ impl Target {
     /// server has come in between.
     pub(crate) async fn settle(&self, store_id: &str) -> StoreResult<()> {
         for table in TABLES {
-            on!(self.pool, |c| analyze(c, table))?;
+            // Without it the server does so itself a little later.
+            if let Err(error) = self.analyze(table).await {
+                tracing::warn!(%error, table = table.name, "not analyzed");
+            }
         }
         let settle = "UPDATE setting SET value = value WHERE key = $1 AND value = $2";
         on!(self.pool, |c| in_transaction(
             c,
             change_mark(c, settle, store_id)
         ))
+    }
+
+    async fn analyze(&self, table: &Table) -> StoreResult<()> {
+        on!(self.pool, |c| analyze(c, table))
     }
 
     /// Lets servers start.
@@ -212,9 +219,11 @@ async fn write(c: &Client, table: &Table, changes: &Changes) -> Result<(), Fault
     if !changes.rows.is_empty() {
         let all = table.columns.len();
         let sql = format!(
-            "INSERT INTO {name} ({}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest({})",
+            "INSERT INTO {name} ({}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest({})
+             ON CONFLICT ({}) DO NOTHING",
             selected(table, Side::Target),
-            arrays(all)
+            arrays(all),
+            table.key_names()
         );
         columns(Statement::new(sql), table, all, &changes.rows)
             .run(c)
