@@ -19,14 +19,11 @@ pub(super) async fn findings(
     options: Result<PostgresOptions, StoreError>,
 ) -> Vec<Finding> {
     const CHECK: &str = "database";
-    let options = match options {
+    let mut options = match options {
         Ok(options) => options,
         Err(error) => return vec![Finding::bad(CHECK, error.to_string(), "mend storage.url")],
     };
-    let options = PostgresOptions {
-        patience_ms: PATIENCE_MS,
-        ..options
-    };
+    options.patience_ms = PATIENCE_MS;
     match examine(&options, || SystemClock.now()).await {
         Ok(found) => {
             let mut all = vec![reached(CHECK, &options.place(), &found)];
