@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
+pub mod transfer;
 
 pub use blobs::FileBlobs;
 pub use postgres::{PostgresOptions, PostgresStore};

@@ -247,6 +247,12 @@ impl Stack {
         (status.expect("ended").code(), begin.elapsed())
     }
 
+    /// Changes the environment of everything that is started from here on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A command line of the binary in this installation.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_holdline"), args)

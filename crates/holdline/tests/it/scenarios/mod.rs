@@ -4,6 +4,7 @@
 mod crash;
 mod faults;
 mod load;
+mod moving;
 mod nodes;
 mod outages;
 mod receipts;
