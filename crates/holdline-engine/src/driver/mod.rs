@@ -190,7 +190,7 @@ impl Driver {
 
     async fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
-            Event::Accept(accept) => self.accept(*accept, turn),
+            Event::Accept(accept) => self.take_new(*accept, turn).await,
             Event::Outcome(outcome) => self.outcome(*outcome, turn).await,
             Event::Receipts {
                 receipts,
@@ -281,6 +281,7 @@ impl Driver {
             before,
             answer,
             reply,
+            may_be_known: _,
         } = event;
         // Who asked has gone, with the answer that nothing was kept.
         if reply.is_closed() {
@@ -292,6 +293,7 @@ impl Driver {
             let _ = reply.send(Err(Refusal::Unavailable {
                 retry_after_s: 5,
                 why,
+                away: false,
             }));
             return;
         }

@@ -16,11 +16,22 @@ use crate::ports::{Group, StoreError};
 use holdline_core::AttemptKey;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tables::Tables;
+use tokio::sync::watch;
 
 /// A store whose rows live as long as it does.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
+    presence: watch::Sender<Presence>,
+}
+
+/// Whether anything answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Presence {
+    #[default]
+    There,
+    Gone,
+    Silent,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +79,21 @@ impl MemoryStore {
             after_writing: false,
             lasting: true,
         });
+    }
+
+    /// Every call fails at once as if nothing answered, until [`MemoryStore::come_back`].
+    pub fn vanish(&self) {
+        self.presence.send_replace(Presence::Gone);
+    }
+
+    /// Every call waits for an answer, until [`MemoryStore::come_back`]; then it is done.
+    pub fn fall_silent(&self) {
+        self.presence.send_replace(Presence::Silent);
+    }
+
+    /// Calls are answered again.
+    pub fn come_back(&self) {
+        self.presence.send_replace(Presence::There);
     }
 
     /// Commits work again.
@@ -121,6 +147,16 @@ impl MemoryStore {
         match fault {
             Some((error, _)) => Err(error),
             None => Ok(results),
+        }
+    }
+
+    /// The tables, where a server would answer.
+    async fn reach(&self) -> StoreResult<MutexGuard<'_, Inner>> {
+        let mut presence = self.presence.subscribe();
+        let answers = presence.wait_for(|it| *it != Presence::Silent).await;
+        match answers.map_or(Presence::There, |it| *it) {
+            Presence::There | Presence::Silent => Ok(self.lock()),
+            Presence::Gone => Err(StoreError::Unreachable(String::from("nobody is there"))),
         }
     }
 

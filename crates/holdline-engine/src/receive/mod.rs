@@ -70,13 +70,22 @@ pub(crate) async fn take(
         query,
         body: request.body,
     };
-    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
-    let committed = committed.inspect_err(|error| shared.storing.failed(error, now))?;
-    debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
-    if shared.raw_queue.try_send(raw).is_err() {
+    if keep(shared, &raw).await? && shared.raw_queue.try_send(raw).is_err() {
         shared.read_raw_again();
     }
     Ok(())
+}
+
+/// Returns when it is safe; true where it is in the store.
+async fn keep(shared: &Shared, raw: &RawInbound) -> Result<bool, StoreError> {
+    if let Some(spooling) = &shared.spooling {
+        return spooling.take(shared, raw).await;
+    }
+    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
+    let committed =
+        committed.inspect_err(|error| shared.storing.failed(error, shared.clock.now()))?;
+    debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
+    Ok(true)
 }
 
 /// An id of a partition that this node reads, if it has any.

@@ -11,13 +11,14 @@ use crate::config::EngineConfig;
 use crate::driver::event::Event;
 use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::records::RawInbound;
-use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
+use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Spool, Store};
 use crate::request::{Check, RouteStatus, Totals};
 use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::stop::Stop;
 use crate::shared::storing::Storing;
+use crate::spool::Spooling;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -39,6 +40,9 @@ pub struct Ports {
     pub library: Arc<dyn Library>,
     pub hook: Arc<dyn Hook>,
     pub renderer: Arc<dyn Renderer>,
+    /// Where what comes in is kept while the store is away; `None` where the store is this
+    /// machine's own.
+    pub spool: Option<Arc<dyn Spool>>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -83,6 +87,7 @@ pub(crate) struct Shared {
     turned_at: AtomicI64,
     open: AtomicUsize,
     pub(crate) storing: Storing,
+    pub(crate) spooling: Option<Spooling>,
     words: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -101,7 +106,7 @@ impl Shared {
         ports: Ports,
         config: EngineConfig,
         queues: Queues,
-        endpoints: Endpoints,
+        (endpoints, spooling): (Endpoints, Option<Spooling>),
     ) -> Self {
         let now = ports.clock.now();
         Self {
@@ -134,6 +139,7 @@ impl Shared {
             turned_at: AtomicI64::new(now.0),
             open: AtomicUsize::new(0),
             storing: Storing::default(),
+            spooling,
             words: Mutex::default(),
         }
     }
