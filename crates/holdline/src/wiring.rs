@@ -6,6 +6,7 @@ use crate::clock::{SystemClock, SystemIds};
 use crate::config::{Config, Storage};
 use crate::engine_config::engine_config;
 use crate::http;
+use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
 use crate::http::state::AppState;
 use crate::library::{LibraryParts, LinkSigner, StoreLibrary};
@@ -19,10 +20,10 @@ use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
-use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
+use holdline_engine::ports::{Blobs, Clock, Spool, Store, StoreError};
 use holdline_engine::{Engine, Loops, Ports};
 use holdline_store::sqlite::upkeep::backup::LogCopies;
-use holdline_store::{FileBlobs, SqliteOptions, options_of, postgres, sqlite};
+use holdline_store::{FileBlobs, FileSpool, SqliteOptions, options_of, postgres, sqlite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -118,6 +119,7 @@ impl Server {
         self.rest.spawn(loops.post.run());
         self.rest.spawn(loops.help.run());
         self.rest.spawn(loops.cluster.run());
+        self.rest.spawn(loops.drain.run());
         for worker in loops.workers {
             self.rest.spawn(worker.run());
         }
@@ -129,6 +131,8 @@ impl Server {
         ));
         self.rest
             .spawn(upkeep::room::watch_room(state.clone(), shutdown.clone()));
+        self.rest
+            .spawn(upkeep::spool::watch_spool(state.clone(), shutdown.clone()));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
         Ok(())
@@ -224,6 +228,15 @@ fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
     })
 }
 
+fn open_spool(storage: &Storage) -> anyhow::Result<Option<Arc<dyn Spool>>> {
+    let Some((folder, bytes_max)) = storage.spool() else {
+        return Ok(None);
+    };
+    let spool = FileSpool::open(folder, bytes_max)
+        .with_context(|| format!("the spool in {} cannot be opened", folder.display()))?;
+    Ok(Some(Arc::new(spool)))
+}
+
 async fn assemble(
     config: &Arc<Config>,
     store: Arc<dyn Store>,
@@ -252,10 +265,14 @@ async fn assemble(
         library: Arc::clone(&library) as _,
         hook: Arc::new(poster),
         renderer: Arc::new(EventRenderer::new(&store, config)),
+        spool: open_spool(&config.storage)?,
     };
     let (engine, loops) = Engine::start(ports, engine_config(config)).await?;
+    let tokens = KnownTokens::default();
+    tokens.replace(store.tokens().await?);
     let state = AppState {
         engine,
+        tokens: Arc::new(tokens),
         config: Arc::clone(config),
         blobs,
         graph: channels::graph(config)?,
