@@ -3,8 +3,11 @@
 
 mod crash;
 mod faults;
+mod load;
+mod nodes;
 mod outages;
 mod receipts;
+mod spool;
 
 use crate::stack::{Options, Stack, until};
 
