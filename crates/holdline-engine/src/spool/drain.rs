@@ -78,7 +78,8 @@ impl DrainLoop {
         };
         let mut pause_ms = PAUSE_FIRST_MS;
         while !shared.stop.is_stopped() {
-            let wait_ms = if spooling.spool.size().records == 0 {
+            let is_idle = spooling.spool.size().records == 0 && !shared.storing.is_away();
+            let wait_ms = if is_idle {
                 IDLE_MS
             } else if self.drain_page(spooling).await {
                 pause_ms = PAUSE_FIRST_MS;

@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 const JOBS_MAX: usize = 1_024;
 /// Most records that share a sync.
 const APPENDS_MAX: usize = 512;
+/// Bytes from which on no further record joins them.
+const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 type Answer<T> = oneshot::Sender<Result<T, SpoolError>>;
 
@@ -157,10 +159,12 @@ impl Worker {
     /// Appends this record and those that queued behind it; gives the job that is none of them.
     fn append(&mut self, first: (Bytes, Answer<u64>), jobs: &mut Receiver<Job>) -> Option<Job> {
         let (mut records, mut answers) = (vec![first.0], vec![first.1]);
+        let mut bytes = records[0].len();
         let mut left = None;
-        while records.len() < APPENDS_MAX {
+        while records.len() < APPENDS_MAX && bytes < APPEND_BYTES_MAX {
             match jobs.try_recv() {
                 Ok(Job::Append { record, answer }) => {
+                    bytes += record.len();
                     records.push(record);
                     answers.push(answer);
                 }

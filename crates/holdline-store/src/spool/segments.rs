@@ -281,7 +281,11 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
+    builder.recursive(true).create(folder)?;
+    // Where a folder above cannot be opened it was there before.
+    let above = folder.ancestors().skip(1).filter(|it| it.is_dir());
+    above.for_each(|it| drop(sync_folder(it)));
+    Ok(())
 }
 
 fn lock(folder: &Path) -> Result<File, SpoolError> {

@@ -52,10 +52,17 @@ async fn a_database_stopped_and_started_under_load_costs_no_request_and_no_messa
 
     let (status, text) = ask(&stack, "/readyz").await;
     assert_eq!(status, 200, "{text}");
-    assert!(text.starts_with("ready\n") && text.contains("in the spool"), "{text}");
+    assert!(
+        text.starts_with("ready\n") && text.contains("in the spool"),
+        "{text}"
+    );
     assert!(number(&stack, "holdline_spool_records ").await > 0.0);
     let posting = stack.http.post(format!("{}/1/messages", stack.url));
-    let stranger = posting.bearer_auth("nobody").send().await.expect("an answer");
+    let stranger = posting
+        .bearer_auth("nobody")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(stranger.status(), 503, "it may be a good token");
     assert!(stranger.headers().contains_key("retry-after"));
 
