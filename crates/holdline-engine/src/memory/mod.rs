@@ -12,8 +12,8 @@ mod tables;
 
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
-use crate::ports::{Group, StoreError};
-use holdline_core::AttemptKey;
+use crate::ports::{Group, Op, StoreError};
+use holdline_core::{AttemptKey, MessageId};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tables::Tables;
 use tokio::sync::watch;
@@ -38,6 +38,7 @@ enum Presence {
 struct Inner {
     tables: Tables,
     fault: Option<Fault>,
+    never: Option<MessageId>,
     commits: u64,
 }
 
@@ -96,6 +97,11 @@ impl MemoryStore {
         self.presence.send_replace(Presence::There);
     }
 
+    /// No commit works that brings this message.
+    pub fn never_take(&self, message: MessageId) {
+        self.lock().never = Some(message);
+    }
+
     /// Commits work again.
     pub fn heal(&self) {
         self.lock().fault = None;
@@ -140,6 +146,10 @@ impl MemoryStore {
         if let Some((error, false)) = fault {
             return Err(error);
         }
+        if inner.never.is_some_and(|it| brings(groups, it)) {
+            let why = String::from("this message is not taken");
+            return Err(StoreError::Unavailable(why));
+        }
         let results = groups
             .iter()
             .map(|group| inner.tables.commit(group))
@@ -163,6 +173,11 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn brings(groups: &Groups, message: MessageId) -> bool {
+    let mut ops = groups.iter().flat_map(|group| &group.0);
+    ops.any(|op| matches!(op, Op::Accept(accept) if accept.message.id == message))
 }
 
 impl Inner {

@@ -2,19 +2,18 @@
 //! that was told. A record goes from the spool only after the commit of what it became; one that
 //! comes again after a crash is found in the store. Stops at the first that the store did not take.
 
-use super::record::{self, Asked, Entry};
-use super::{Spooling, ended};
+use super::Spooling;
+use super::record::{self, Entry};
+use super::work::{Done, Ready, Work, ready_of, set_aside};
 use crate::driver::event::{AcceptEvent, Event};
-use crate::intake::{self, Prepared};
 use crate::ports::ops::Op;
-use crate::ports::records::RawInbound;
 use crate::ports::spool::Spooled;
-use crate::ports::{Group, Partition, StoreError};
-use crate::request::{Accepted, Refusal};
+use crate::ports::{Group, Partition};
+use crate::request::Refusal;
 use crate::shared::Shared;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
-use holdline_core::{MessageId, Timestamp};
+use holdline_core::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -43,23 +42,6 @@ impl std::fmt::Debug for DrainLoop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DrainLoop").finish_non_exhaustive()
     }
-}
-
-/// What became of a record.
-enum Done {
-    /// Of a message: its key is the store's to know from now on.
-    Stored(Option<Box<Asked>>),
-    /// It has to come again.
-    Again(String),
-}
-
-/// What a record turned out to be.
-enum Ready {
-    Message(Box<Asked>, Box<Prepared>),
-    Refused(Box<Asked>, Refusal),
-    Webhook(RawInbound),
-    Unreadable(Spooled),
-    Not(String),
 }
 
 impl DrainLoop {
@@ -275,137 +257,6 @@ impl DrainLoop {
     }
 }
 
-/// Something handed in, whose end is waited for.
-enum Work<'a> {
-    Driver(
-        &'a Arc<Shared>,
-        Box<Asked>,
-        oneshot::Receiver<Result<Accepted, Refusal>>,
-    ),
-    Leave(&'a Arc<Shared>, Partition, Box<Asked>, Box<Prepared>),
-    Refused(&'a Arc<Shared>, Box<Asked>, Refusal),
-    Webhook(&'a Arc<Shared>, RawInbound),
-    Over(Done),
-}
-
-impl Work<'_> {
-    async fn end(self) -> Done {
-        match self {
-            Self::Driver(shared, asked, answer) => {
-                let answered = answer.await.unwrap_or_else(|_| Err(stopping()));
-                judge(shared, asked, answered).await
-            }
-            Self::Leave(shared, partition, asked, prepared) => {
-                let left = intake::leave_to(shared, partition, *prepared).await;
-                judge(shared, asked, left).await
-            }
-            Self::Refused(shared, asked, refusal) => end_refused(shared, asked, &refusal).await,
-            Self::Webhook(shared, raw) => keep_raw(shared, raw).await,
-            Self::Over(done) => done,
-        }
-    }
-}
-
-async fn ready_of(shared: &Shared, spooled: Spooled) -> (Option<Timestamp>, Ready) {
-    match record::read(&spooled.record) {
-        Some(Entry::Message(asked)) => {
-            let at = Some(asked.at);
-            match intake::prepare(shared, &asked).await {
-                Ok(prepared) => (at, Ready::Message(asked, Box::new(prepared))),
-                Err(Refusal::Unavailable { why, .. }) => (at, Ready::Not(why)),
-                Err(refusal) => (at, Ready::Refused(asked, refusal)),
-            }
-        }
-        Some(Entry::Webhook(raw)) => (Some(raw.received_at), Ready::Webhook(raw)),
-        None => (None, Ready::Unreadable(spooled)),
-    }
-}
-
-/// What the intake's answer means for a message whose app has its answer already.
-async fn judge(shared: &Shared, asked: Box<Asked>, answer: Result<Accepted, Refusal>) -> Done {
-    match answer {
-        Ok(accepted) if accepted.id == asked.id => Done::Stored(Some(asked)),
-        Ok(accepted) => end_repeated(shared, asked, accepted.id).await,
-        Err(Refusal::Unavailable { why, away, .. }) => {
-            if away {
-                shared
-                    .storing
-                    .failed(&StoreError::Unreachable(why.clone()), shared.clock.now());
-            }
-            Done::Again(why)
-        }
-        Err(refusal @ Refusal::Busy { .. }) => Done::Again(refusal.to_string()),
-        Err(
-            refusal @ (Refusal::KeyReused
-            | Refusal::UnknownContact
-            | Refusal::NoRoute(_)
-            | Refusal::NoConsent
-            | Refusal::UnknownMessage
-            | Refusal::AlreadyEnded
-            | Refusal::UnknownScope(_)),
-        ) => end_refused(shared, asked, &refusal).await,
-    }
-}
-
-async fn end_refused(shared: &Shared, asked: Box<Asked>, refusal: &Refusal) -> Done {
-    tracing::warn!(message = %asked.id, %refusal, "a message of the spool is refused");
-    match is_known(shared, asked.id).await {
-        Ok(true) => Done::Stored(Some(asked)),
-        Ok(false) => match ended::refused(shared, &asked, refusal).await {
-            Ok(ops) => commit(shared, ops, Some(asked)).await,
-            Err(error) => again(shared, &error),
-        },
-        Err(error) => again(shared, &error),
-    }
-}
-
-async fn end_repeated(shared: &Shared, asked: Box<Asked>, first: MessageId) -> Done {
-    tracing::info!(message = %asked.id, %first, "a message of the spool repeats another");
-    match is_known(shared, asked.id).await {
-        Ok(true) => Done::Stored(None),
-        Ok(false) => match ended::repeated(shared, &asked, first).await {
-            Ok(ops) => commit(shared, ops, None).await,
-            Err(error) => again(shared, &error),
-        },
-        Err(error) => again(shared, &error),
-    }
-}
-
-async fn is_known(shared: &Shared, id: MessageId) -> Result<bool, StoreError> {
-    Ok(shared.store.message(id).await?.is_some())
-}
-
-async fn keep_raw(shared: &Shared, raw: RawInbound) -> Done {
-    let done = commit(shared, vec![Op::Raw(raw.clone())], None).await;
-    if matches!(done, Done::Stored(_)) && shared.raw_queue.try_send(raw).is_err() {
-        shared.read_raw_again();
-    }
-    done
-}
-
-async fn commit(shared: &Shared, ops: Vec<Op>, asked: Option<Box<Asked>>) -> Done {
-    match shared.batcher.commit(ops).await {
-        Ok(Ok(())) => {
-            shared.hooks_wake.notify_one();
-            Done::Stored(asked)
-        }
-        Ok(Err(conflict)) => Done::Again(format!("unexpected conflict: {conflict:?}")),
-        Err(error) => again(shared, &error),
-    }
-}
-
-fn again(shared: &Shared, error: &StoreError) -> Done {
-    shared.storing.failed(error, shared.clock.now());
-    Done::Again(error.to_string())
-}
-
-async fn set_aside(spooling: &Spooling, spooled: &Spooled) -> Done {
-    match spooling.spool.set_aside(spooled).await {
-        Ok(()) => Done::Stored(None),
-        Err(error) => Done::Again(error.to_string()),
-    }
-}
-
 /// Whether the store takes writes again.
 async fn probe(shared: &Shared) -> bool {
     let now = shared.clock.now();
@@ -424,12 +275,4 @@ async fn probe(shared: &Shared) -> bool {
         Err(error) => shared.storing.failed(&error, now),
     }
     shared.storing.fault().is_none()
-}
-
-fn stopping() -> Refusal {
-    Refusal::Unavailable {
-        retry_after_s: super::RETRY_S,
-        why: String::from("the server is stopping"),
-        away: false,
-    }
 }

@@ -9,6 +9,7 @@ mod drain;
 mod ended;
 mod keys;
 pub(crate) mod record;
+mod work;
 
 pub use drain::DrainLoop;
 
