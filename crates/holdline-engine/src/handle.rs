@@ -79,8 +79,8 @@ impl Engine {
             checks: checks_tx,
         };
         let spooling = match &ports.spool {
-            Some(spool) => {
-                let opening = Spooling::open(Arc::clone(spool), config.key_kept_ms);
+            Some(spools) => {
+                let opening = Spooling::open(spools.clone(), config.key_kept_ms);
                 let unavailable = |error: SpoolError| StoreError::Unavailable(error.to_string());
                 Some(opening.await.map_err(unavailable)?)
             }

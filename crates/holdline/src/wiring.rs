@@ -22,7 +22,7 @@ use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
-use holdline_engine::ports::{Blobs, Clock, Spool, Store, StoreError};
+use holdline_engine::ports::{Blobs, Clock, Spools, Store, StoreError};
 use holdline_engine::{ClusterConfig, Engine, EngineConfig, Loops, Ports};
 use holdline_store::sqlite::upkeep::backup::LogCopies;
 use holdline_store::{FileBlobs, FileSpool, SqliteOptions, options_of, postgres, sqlite};
@@ -39,6 +39,9 @@ const STOP_REST_MS: u64 = 1_500;
 
 /// Posts to apps under way at a time.
 const POSTS_MAX: u32 = 256;
+
+/// The part of the spool that is for webhooks: one in so many.
+const SPOOL_WEBHOOKS_PART: u64 = 4;
 
 /// Pages of the database, of 4 KiB each, in a MiB.
 const PAGES_PER_MB: u32 = 256;
@@ -235,13 +238,19 @@ fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
     })
 }
 
-fn open_spool(storage: &Storage) -> anyhow::Result<Option<Arc<dyn Spool>>> {
+fn open_spool(storage: &Storage) -> anyhow::Result<Option<Spools>> {
     let Some((folder, bytes_max)) = storage.spool() else {
         return Ok(None);
     };
-    let spool = FileSpool::open(folder, bytes_max)
-        .with_context(|| format!("the spool in {} cannot be opened", folder.display()))?;
-    Ok(Some(Arc::new(spool)))
+    let open = |lane: &str, bytes_max: u64| {
+        let opened = FileSpool::open(folder.join(lane), bytes_max);
+        opened.with_context(|| format!("the spool in {} cannot be opened", folder.display()))
+    };
+    let of_webhooks = bytes_max / SPOOL_WEBHOOKS_PART;
+    Ok(Some(Spools {
+        messages: Arc::new(open("messages", bytes_max - of_webhooks)?),
+        webhooks: Arc::new(open("webhooks", of_webhooks)?),
+    }))
 }
 
 async fn assemble(

@@ -456,7 +456,8 @@ impl Driver {
             evidence: Evidence::of(&event.outcome),
         }));
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
-        if accepted && self.routes.sender_of(route).receipts {
+        let follows = self.routes.sender_of(route).receipts && !self.shared.webhooks_lag();
+        if accepted && follows {
             self.watch
                 .accepted(&mut self.routes, key, (route, at), reached);
         }

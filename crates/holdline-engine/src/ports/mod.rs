@@ -20,5 +20,5 @@ pub use hook::{Hook, HookOutcome, HookRequest, Rendered, Renderer};
 pub use library::Library;
 pub use ops::{Conflict, Group, Op};
 pub use records::*;
-pub use spool::{Spool, SpoolError, SpoolSize, Spooled};
+pub use spool::{Spool, SpoolError, SpoolSize, Spooled, Spools};
 pub use store::{MessageFilter, Store, StoreError};

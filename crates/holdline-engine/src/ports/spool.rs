@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::Redacted;
+use std::sync::Arc;
 
 /// Largest record, in bytes.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -34,6 +35,13 @@ pub struct SpoolSize {
     pub bytes_max: u64,
     /// Records that nothing could be made of, kept in files of their own.
     pub aside: u64,
+}
+
+/// The two queues of a node: receipts and replies never wait behind messages.
+#[derive(Clone)]
+pub struct Spools {
+    pub messages: Arc<dyn Spool>,
+    pub webhooks: Arc<dyn Spool>,
 }
 
 #[async_trait]

@@ -11,7 +11,7 @@ use crate::config::EngineConfig;
 use crate::driver::event::Event;
 use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::records::RawInbound;
-use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Spool, Store};
+use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Spools, Store};
 use crate::request::{Check, RouteStatus, Totals};
 use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
@@ -42,7 +42,7 @@ pub struct Ports {
     pub renderer: Arc<dyn Renderer>,
     /// Where what comes in is kept while the store is away; `None` where the store is this
     /// machine's own.
-    pub spool: Option<Arc<dyn Spool>>,
+    pub spool: Option<Spools>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -161,6 +161,12 @@ impl Shared {
     pub(crate) fn read_raw_again(&self) {
         self.raw_overflow.store(true, Ordering::SeqCst);
         self.raw_wake.notify_one();
+    }
+
+    /// Receipts are on their way from the spool: that one is missing says nothing.
+    pub(crate) fn webhooks_lag(&self) -> bool {
+        let spooling = self.spooling.as_ref();
+        spooling.is_some_and(|it| it.webhooks.waits())
     }
 
     pub(crate) fn held(&self) -> Arc<Held> {

@@ -3,6 +3,7 @@
 //! comes again after a crash is found in the store. Stops at the first that the store did not take.
 
 use super::Spooling;
+use super::lane::Lane;
 use super::record::{self, Entry};
 use super::work::{Done, Ready, Work, ready_of, set_aside};
 use crate::driver::event::{AcceptEvent, Event};
@@ -19,8 +20,10 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 /// Records drained at a time, and people looked up at a time.
-const PAGE: usize = 256;
+const PAGE: usize = 128;
 const LOOKUPS: usize = 8;
+/// Pages of webhooks that go before a page of messages.
+const WEBHOOK_PAGES_MAX: usize = 64;
 /// The spool is looked at so often when nobody speaks of it.
 const IDLE_MS: u64 = 1_000;
 /// Pause after the store did not take something: doubled from the first to the last.
@@ -34,8 +37,21 @@ const STUCK_MS: u64 = 60_000;
 /// To be run by one task; ends at once where there is no spool.
 pub struct DrainLoop {
     shared: Arc<Shared>,
-    /// The first record, since the store does not take it.
-    stuck: Option<(u64, Timestamp)>,
+    /// The first record of a lane, and since when the store does not take it.
+    stuck: Option<Stuck>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stuck {
+    kind: Kind,
+    place: u64,
+    since: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Webhooks,
+    Messages,
 }
 
 impl std::fmt::Debug for DrainLoop {
@@ -60,10 +76,10 @@ impl DrainLoop {
         };
         let mut pause_ms = PAUSE_FIRST_MS;
         while !shared.stop.is_stopped() {
-            let is_idle = spooling.spool.size().records == 0 && !shared.storing.is_away();
+            let is_idle = !spooling.waits() && !shared.storing.is_away();
             let wait_ms = if is_idle {
                 IDLE_MS
-            } else if self.drain_page(spooling).await {
+            } else if self.drain(spooling).await {
                 pause_ms = PAUSE_FIRST_MS;
                 continue;
             } else {
@@ -85,12 +101,34 @@ impl DrainLoop {
         }
     }
 
-    /// False when it has to be tried again after a pause.
-    async fn drain_page(&mut self, spooling: &Spooling) -> bool {
+    /// Webhooks, then some messages. False when it has to be tried again after a pause.
+    async fn drain(&mut self, spooling: &Spooling) -> bool {
         if self.shared.storing.is_away() && !probe(&self.shared).await {
             return false;
         }
-        let page = match spooling.spool.read(None, PAGE).await {
+        for _ in 0..WEBHOOK_PAGES_MAX {
+            if spooling.webhooks.len() == 0 {
+                break;
+            }
+            if !self.drain_page(spooling, Kind::Webhooks).await {
+                return false;
+            }
+        }
+        match spooling.messages.len() {
+            // An append is under way.
+            0 => !spooling.waits() || spooling.webhooks.len() > 0,
+            1.. => self.drain_page(spooling, Kind::Messages).await,
+        }
+    }
+
+    async fn drain_page(&mut self, spooling: &Spooling, kind: Kind) -> bool {
+        let lane = spooling.lane(kind);
+        // Alone a record cannot fail by the fault of another.
+        let limit = match self.stuck {
+            Some(stuck) if stuck.kind == kind => 1,
+            Some(_) | None => PAGE,
+        };
+        let page = match lane.spool.read(None, limit).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::error!(%error, "the spool cannot be read");
@@ -98,18 +136,20 @@ impl DrainLoop {
             }
         };
         let places: Vec<u64> = page.iter().map(|spooled| spooled.place).collect();
-        let ready = self.look(spooling, page).await;
+        let ready = self.look(lane, page).await;
         let mut under_way = Vec::with_capacity(ready.len());
-        for one in ready {
-            under_way.push(self.submit(spooling, one).await);
+        for (place, one) in places.iter().zip(ready) {
+            let work = self.submit(spooling, lane, (*place, one)).await;
+            lane.hand_in(*place);
+            under_way.push(work);
         }
         let done = join_all(under_way.into_iter().map(Work::end)).await;
-        self.finish(spooling, &places, done).await
+        self.finish(spooling, kind, &places, done).await
     }
 
     /// Reads the records and looks up people, in order; what follows one that could not be looked
     /// up waits with it.
-    async fn look(&self, spooling: &Spooling, page: Vec<Spooled>) -> Vec<Ready> {
+    async fn look(&self, lane: &Lane, page: Vec<Spooled>) -> Vec<Ready> {
         let shared = &self.shared;
         let mut ready = Vec::with_capacity(page.len());
         let mut looking = stream::iter(page)
@@ -124,13 +164,18 @@ impl DrainLoop {
                 break;
             }
         }
-        if let Some(at) = oldest {
-            spooling.oldest_at.store(at.0, Ordering::Relaxed);
+        if oldest.is_some() {
+            lane.set_oldest(oldest);
         }
         ready
     }
 
-    async fn submit(&self, spooling: &Spooling, ready: Ready) -> Work<'_> {
+    async fn submit(
+        &self,
+        spooling: &Spooling,
+        lane: &Lane,
+        (place, ready): (u64, Ready),
+    ) -> Work<'_> {
         let shared = &self.shared;
         match ready {
             Ready::Message(asked, prepared) => {
@@ -139,12 +184,13 @@ impl DrainLoop {
                     return Work::Leave(shared, partition, asked, prepared);
                 }
                 let (reply, answer) = oneshot::channel();
+                let tried = spooling.tried().contains(&asked.id);
                 let event = Event::Accept(Box::new(AcceptEvent {
                     accept: prepared.accept,
                     before: prepared.before,
                     answer: prepared.answer,
                     reply,
-                    may_be_known: true,
+                    may_be_known: tried || lane.may_be_known(place),
                 }));
                 // Where the driver has ended the answer says so.
                 let _ = shared.mailbox.send(event).await;
@@ -157,14 +203,21 @@ impl DrainLoop {
                     place = spooled.place,
                     "a record of the spool cannot be read"
                 );
-                Work::Over(set_aside(spooling, &spooled).await)
+                Work::Over(set_aside(lane, &spooled).await)
             }
             Ready::Not(why) => Work::Over(Done::Again(why)),
         }
     }
 
     /// Takes what is done from the front of the spool.
-    async fn finish(&mut self, spooling: &Spooling, places: &[u64], done: Vec<Done>) -> bool {
+    async fn finish(
+        &mut self,
+        spooling: &Spooling,
+        kind: Kind,
+        places: &[u64],
+        done: Vec<Done>,
+    ) -> bool {
+        let lane = spooling.lane(kind);
         let mut through = None;
         let mut count = 0;
         let mut halted = None;
@@ -184,16 +237,17 @@ impl DrainLoop {
             }
         }
         if let Some(through) = through {
-            if let Err(error) = spooling.spool.drained(through).await {
+            self.stuck = self.stuck.filter(|stuck| stuck.kind != kind);
+            if let Err(error) = lane.spool.drained(through).await {
                 tracing::error!(%error, "what was drained cannot be taken from the spool");
                 return false;
             }
             spooling.drained.fetch_add(count, Ordering::Relaxed);
-            let left = spooling.spool.size().records;
+            let left = lane.len();
             if left == 0 {
-                spooling.oldest_at.store(i64::MAX, Ordering::Relaxed);
+                lane.set_oldest(None);
             }
-            tracing::info!(
+            tracing::debug!(
                 drained = count,
                 left,
                 "records of the spool went into the store"
@@ -207,52 +261,62 @@ impl DrainLoop {
                     why,
                     "the store does not take a record of the spool yet"
                 );
-                self.note_stuck(spooling, place).await
+                self.note_stuck(lane, kind, place).await
             }
         }
     }
 
     /// One record may not hold up all others for ever. True when it was given up.
-    async fn note_stuck(&mut self, spooling: &Spooling, place: u64) -> bool {
-        let now = self.shared.clock.now();
-        let since = match self.stuck {
-            Some((stuck, since)) if stuck == place => since,
-            Some(_) | None => now,
+    async fn note_stuck(&mut self, lane: &Lane, kind: Kind, place: u64) -> bool {
+        let since = self.shared.clock.now();
+        let stuck = match self.stuck {
+            Some(stuck) if (stuck.kind, stuck.place) == (kind, place) => stuck,
+            Some(_) | None => Stuck { kind, place, since },
         };
-        self.stuck = Some((place, since));
+        self.stuck = Some(stuck);
         if self.shared.storing.is_away() || !probe(&self.shared).await {
             // Not the record's fault: its time begins when the store works.
             self.stuck = None;
             return false;
         }
-        now.since_ms(since) >= STUCK_MS && self.give_up(spooling).await
+        since.since_ms(stuck.since) >= STUCK_MS && self.give_up(lane).await
     }
 
-    async fn give_up(&mut self, spooling: &Spooling) -> bool {
-        let Ok(mut first) = spooling.spool.read(None, 1).await else {
+    async fn give_up(&mut self, lane: &Lane) -> bool {
+        let Ok(mut first) = lane.spool.read(None, 1).await else {
             return false;
         };
         let Some(spooled) = first.pop() else {
             return false;
         };
-        let why = "the store does not take it, though it takes others";
+        let why = String::from("the store does not take it, though it takes others");
         let done = match record::read(&spooled.record) {
             Some(Entry::Message(asked)) => {
-                let refusal = Refusal::NoRoute(String::from(why));
+                let refusal = Refusal::NoRoute(why);
                 Work::Refused(&self.shared, asked, refusal).end().await
             }
-            Some(Entry::Webhook(_)) | None => Done::Again(String::from(why)),
+            Some(Entry::Webhook(_)) | None => Done::Again(why),
         };
         let done = match done {
             stored @ Done::Stored(_) => stored,
-            Done::Again(_) => set_aside(spooling, &spooled).await,
+            Done::Again(_) => set_aside(lane, &spooled).await,
         };
+        self.stuck = None;
         match done {
             Done::Stored(_) => {
                 tracing::error!(place = spooled.place, "a record of the spool was given up");
-                spooling.spool.drained(spooled.place).await.is_ok()
+                lane.spool.drained(spooled.place).await.is_ok()
             }
             Done::Again(_) => false,
+        }
+    }
+}
+
+impl Spooling {
+    const fn lane(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Webhooks => &self.webhooks,
+            Kind::Messages => &self.messages,
         }
     }
 }

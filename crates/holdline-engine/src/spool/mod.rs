@@ -2,12 +2,14 @@
 //! node's own disk, synced before they are answered, and drained into the store in order, once.
 //!
 //! What comes goes into the spool while the store is known to be away and until the spool is empty
-//! again, so that nothing is overtaken. Never decides about a message: the ordinary intake does,
+//! again, so that nothing is overtaken. Webhooks have a lane of their own, which is drained first:
+//! receipts that came late by our own fault must not look like a provider's. Never decides about a message: the ordinary intake does,
 //! when it is drained, under the id that the app was told.
 
 mod drain;
 mod ended;
 mod keys;
+mod lane;
 pub(crate) mod record;
 mod work;
 
@@ -15,16 +17,18 @@ pub use drain::DrainLoop;
 
 use crate::intake;
 use crate::ports::records::RawInbound;
-use crate::ports::spool::{Spool, SpoolError, SpoolSize};
+use crate::ports::spool::{SpoolError, SpoolSize, Spools};
 use crate::ports::{Op, StoreError};
 use crate::request::{Accepted, Refusal};
 use crate::shared::Shared;
 use bytes::Bytes;
-use holdline_core::{Redacted, Timestamp};
+use holdline_core::{MessageId, Redacted, Timestamp};
 use keys::{Keys, Known, key_of};
+use lane::Lane;
 use record::{Asked, Entry};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// How long the store may take for what came in, before the spool takes it.
@@ -33,100 +37,84 @@ const DIRECT_MS: u64 = 1_500;
 const LOOK_MS: u64 = 1_000;
 /// When a refused caller may come again.
 const RETRY_S: u32 = 5;
-/// Records read at a time when the process starts.
-const PAGE: usize = 1_000;
 
 /// The spool as people see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpoolStatus {
+    /// Of both lanes.
     pub size: SpoolSize,
     /// What comes in goes there.
     pub in_use: bool,
+    /// A lane is at its bound, or so near that an ordinary request does not fit.
+    pub is_full: bool,
     /// When the oldest record came in.
     pub oldest_at: Option<Timestamp>,
     /// Records drained since the process started.
     pub drained: u64,
 }
 
-impl SpoolStatus {
-    /// At the bound, or so near that an ordinary request does not fit.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        const ROOM: u64 = 64 * 1024;
-        self.size.bytes + ROOM > self.size.bytes_max
-    }
-}
-
 pub(crate) struct Spooling {
-    spool: Arc<dyn Spool>,
+    messages: Lane,
+    pub(crate) webhooks: Lane,
     keys: Keys,
-    /// Appends under way.
-    appending: AtomicU64,
-    oldest_at: AtomicI64,
+    /// Messages that the driver was given before they went into the spool.
+    tried: Mutex<HashSet<MessageId>>,
     drained: AtomicU64,
     wake: Notify,
 }
 
-/// An append under way, until it is dropped.
-struct Appending<'a>(&'a AtomicU64);
-
-impl Drop for Appending<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 impl Spooling {
     /// Takes up what a spool holds from before.
-    pub(crate) async fn open(spool: Arc<dyn Spool>, kept_ms: u64) -> Result<Self, SpoolError> {
+    pub(crate) async fn open(spools: Spools, kept_ms: u64) -> Result<Self, SpoolError> {
+        let keys = Keys::new(kept_ms);
+        let messages = Lane::open(spools.messages, |record| {
+            if let Some(Entry::Message(asked)) = record::read(record)
+                && let Some((name, body_hash)) = key_of(&asked.new)
+            {
+                keys.spooled(name, known_of(&asked, body_hash));
+            }
+        });
         let spooling = Self {
-            spool,
-            keys: Keys::new(kept_ms),
-            appending: AtomicU64::new(0),
-            oldest_at: AtomicI64::new(i64::MAX),
+            messages: messages.await?,
+            webhooks: Lane::open(spools.webhooks, |_| {}).await?,
+            keys,
+            tried: Mutex::default(),
             drained: AtomicU64::new(0),
             wake: Notify::new(),
         };
-        let mut after = None;
-        loop {
-            let page = spooling.spool.read(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.place);
-            for spooled in &page {
-                if let Some(Entry::Message(asked)) = record::read(&spooled.record) {
-                    spooling.note_key(&asked);
-                }
-            }
-        }
-        let records = spooling.spool.size().records;
+        let records = spooling.messages.len() + spooling.webhooks.len();
         if records > 0 {
             tracing::warn!(records, "what an earlier run left in the spool is drained");
         }
         Ok(spooling)
     }
 
-    /// What comes in has to go there: straight to the store it would overtake what waits.
-    pub(crate) fn is_in_use(&self, shared: &Shared) -> bool {
-        shared.storing.is_away()
-            || self.appending.load(Ordering::SeqCst) > 0
-            || self.spool.size().records > 0
+    /// Records wait, or may.
+    fn waits(&self) -> bool {
+        self.messages.waits() || self.webhooks.waits()
     }
 
     pub(crate) fn status(&self, shared: &Shared) -> SpoolStatus {
-        let size = self.spool.size();
-        let oldest_at = Timestamp(self.oldest_at.load(Ordering::Relaxed));
-        let known = size.records > 0 && oldest_at.0 != i64::MAX;
+        let (messages, webhooks) = (self.messages.size(), self.webhooks.size());
+        let oldest = [self.messages.oldest_at(), self.webhooks.oldest_at()];
         SpoolStatus {
-            size,
-            in_use: self.is_in_use(shared),
-            oldest_at: known.then_some(oldest_at),
+            size: SpoolSize {
+                records: messages.records + webhooks.records,
+                bytes: messages.bytes + webhooks.bytes,
+                bytes_max: messages.bytes_max + webhooks.bytes_max,
+                aside: messages.aside + webhooks.aside,
+            },
+            in_use: shared.storing.is_away() || self.waits(),
+            is_full: lane::is_full(&messages) || lane::is_full(&webhooks),
+            oldest_at: oldest.into_iter().flatten().min(),
             drained: self.drained.load(Ordering::Relaxed),
         }
     }
 
     /// Returns when the message is safe in the store or in the spool, or not kept at all.
     pub(crate) async fn accept(&self, shared: &Shared, asked: Asked) -> Result<Accepted, Refusal> {
-        if self.is_in_use(shared) {
+        // Straight to the store it would overtake what waits.
+        if shared.storing.is_away() || self.messages.waits() {
             return self.keep(shared, &asked).await;
         }
         let until = asked.at.plus_ms(DIRECT_MS);
@@ -154,7 +142,12 @@ impl Spooling {
                 away: true, why, ..
             }) => {
                 self.lost(shared, &StoreError::Unreachable(why));
-                self.keep(shared, &asked).await
+                self.tried().insert(asked.id);
+                let kept = self.keep(shared, &asked).await;
+                if kept.is_err() {
+                    self.tried().remove(&asked.id);
+                }
+                kept
             }
             Err(refusal) => Err(refusal),
         }
@@ -162,7 +155,7 @@ impl Spooling {
 
     /// Returns when the webhook is safe in the store or in the spool. True: in the store.
     pub(crate) async fn take(&self, shared: &Shared, raw: &RawInbound) -> Result<bool, StoreError> {
-        if !self.is_in_use(shared) {
+        if !shared.storing.is_away() && !self.webhooks.waits() {
             let until = shared.clock.now().plus_ms(DIRECT_MS);
             let committed = tokio::select! {
                 biased;
@@ -175,7 +168,7 @@ impl Spooling {
                 Err(error) => return Err(error),
             }
         }
-        self.append(shared, record::webhook(raw))
+        self.append(shared, &self.webhooks, record::webhook(raw))
             .await
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(false)
@@ -226,7 +219,8 @@ impl Spooling {
             });
         }
         let answer = (asked.new.answer)(&asked.facts());
-        let kept = self.append(shared, asked.record(&answer)).await;
+        let record = asked.record(&answer);
+        let kept = self.append(shared, &self.messages, record).await;
         kept.map_err(|error| Refusal::Unavailable {
             retry_after_s: RETRY_S,
             why: error.to_string(),
@@ -240,14 +234,15 @@ impl Spooling {
         })
     }
 
-    async fn append(&self, shared: &Shared, record: Redacted<Bytes>) -> Result<(), SpoolError> {
-        self.appending.fetch_add(1, Ordering::SeqCst);
-        let _appending = Appending(&self.appending);
-        let now = shared.clock.now();
-        self.oldest_at.fetch_min(now.0, Ordering::Relaxed);
-        let appended = self.spool.append(record).await;
+    async fn append(
+        &self,
+        shared: &Shared,
+        lane: &Lane,
+        record: Redacted<Bytes>,
+    ) -> Result<(), SpoolError> {
+        let appended = lane.append(record, shared.clock.now()).await;
         self.wake.notify_one();
-        appended.map(drop).inspect_err(|error| {
+        appended.inspect_err(|error| {
             tracing::error!(%error, "the store is away, and the spool does not take it either");
         })
     }
@@ -260,9 +255,14 @@ impl Spooling {
 
     /// The message is in the store now.
     fn note_stored(&self, asked: &Asked) {
+        self.tried().remove(&asked.id);
         if let Some((name, body_hash)) = key_of(&asked.new) {
             self.keys.stored(name, known_of(asked, body_hash));
         }
+    }
+
+    fn tried(&self) -> MutexGuard<'_, HashSet<MessageId>> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lost(&self, shared: &Shared, error: &StoreError) {

@@ -1,8 +1,9 @@
 //! What becomes of one record of the spool: what it turns out to be, and how the ordinary intake's
 //! answer is read for a message whose app has its answer already. Takes nothing from the spool.
 
+use super::ended;
+use super::lane::Lane;
 use super::record::{self, Asked, Entry};
-use super::{Spooling, ended};
 use crate::intake::{self, Prepared};
 use crate::ports::ops::Op;
 use crate::ports::records::RawInbound;
@@ -155,8 +156,8 @@ fn again(shared: &Shared, error: &StoreError) -> Done {
     Done::Again(error.to_string())
 }
 
-pub(super) async fn set_aside(spooling: &Spooling, spooled: &Spooled) -> Done {
-    match spooling.spool.set_aside(spooled).await {
+pub(super) async fn set_aside(lane: &Lane, spooled: &Spooled) -> Done {
+    match lane.spool.set_aside(spooled).await {
         Ok(()) => Done::Stored(None),
         Err(error) => Done::Again(error.to_string()),
     }

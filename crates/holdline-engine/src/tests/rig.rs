@@ -8,7 +8,7 @@ use crate::ports::records::{
 };
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
-    Library, Rendered, Renderer, Spool, Store, StoreError,
+    Library, Rendered, Renderer, Spools, Store, StoreError,
 };
 use crate::request::{Accepted, NewMessage, Recipient, Refusal};
 use crate::{ClusterConfig, Engine, Ports};
@@ -286,11 +286,7 @@ impl Rig {
     }
 
     /// With a spool for the time that the store is away.
-    pub(super) async fn with_spool(
-        store: Arc<MemoryStore>,
-        spool: Arc<dyn Spool>,
-        peers: &Peers,
-    ) -> Self {
+    pub(super) async fn with_spool(store: Arc<MemoryStore>, spool: Spools, peers: &Peers) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(1);
         let ids = RUNS.fetch_add(1, Ordering::SeqCst) << 32;
         let config = config(GateConfig::default());
@@ -301,7 +297,7 @@ impl Rig {
         store: &Arc<MemoryStore>,
         name: &str,
         peers: &Peers,
-        spool: Arc<dyn Spool>,
+        spool: Spools,
     ) -> Self {
         let mut config = config(GateConfig::default());
         let cluster = ClusterConfig::new(name.to_owned(), format!("http://{name}"));
@@ -319,7 +315,7 @@ impl Rig {
         config: EngineConfig,
         peers: Peers,
         ids: u64,
-        spool: Option<Arc<dyn Spool>>,
+        spool: Option<Spools>,
     ) -> Self {
         let Peers {
             whatsapp,

@@ -1,11 +1,13 @@
 //! What is taken while the store is away, and what it costs whoever asks.
 
 use super::{MemorySpool, rig, until, until_drained, with_key};
+use crate::memory::MemoryStore;
 use crate::ports::{HookRequest, Store, StoreError};
 use crate::request::{Accepted, Refusal};
-use crate::tests::rig::Rig;
+use crate::tests::rig::{Peers, Rig};
 use bytes::Bytes;
 use holdline_core::{ChannelKind, ContactId, Redacted};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,7 +26,7 @@ async fn what_comes_while_the_store_is_away_is_taken_and_sent_once_in_order_when
     }
     assert_eq!(spool.len(), 80);
     let status = rig.engine.spool().expect("a spool");
-    assert!(status.in_use && status.oldest_at.is_some() && !status.is_full());
+    assert!(status.in_use && status.oldest_at.is_some() && !status.is_full);
     rig.store.come_back();
     until_drained(&spool).await;
     for id in ids {
@@ -169,7 +171,7 @@ async fn at_the_bound_the_caller_is_told_and_nothing_more_is_kept() {
         matches!(&refusal, Refusal::Unavailable { retry_after_s: 5, why, .. } if why.contains("full")),
         "{refusal:?}"
     );
-    assert!(ids.len() > 3 && rig.engine.spool().expect("a spool").is_full());
+    assert!(ids.len() > 3 && rig.engine.spool().expect("a spool").is_full);
     rig.store.come_back();
     until_drained(&spool).await;
     for id in &ids {
@@ -179,14 +181,19 @@ async fn at_the_bound_the_caller_is_told_and_nothing_more_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_webhook_is_taken_and_read_when_the_store_is_back() {
-    let spool = MemorySpool::new(1 << 20);
-    let rig = rig(&spool).await;
+async fn a_webhook_is_taken_and_read_when_the_store_is_back_before_messages_are() {
+    let (messages, webhooks) = (MemorySpool::new(1 << 20), MemorySpool::new(1 << 20));
+    let store = Arc::new(MemoryStore::new());
+    let rig = Rig::with_spool(store, messages.both(&webhooks), &Peers::default()).await;
     for silent in [false, true] {
         if silent {
             rig.store.fall_silent();
         } else {
             rig.store.vanish();
+        }
+        for n in 0..300 {
+            let sent = rig.send(&format!("+{n}"), "x").await;
+            sent.expect("accepted");
         }
         let hook = HookRequest {
             url: "http://x/?a=b".into(),
@@ -195,11 +202,12 @@ async fn a_webhook_is_taken_and_read_when_the_store_is_back() {
         };
         let taken = rig.engine.take_hook(ChannelKind::SMS, hook).await;
         taken.expect("is kept");
-        assert_eq!(spool.len(), 1);
+        assert_eq!((webhooks.len(), messages.len()), (1, 300));
         let read = rig.sms.read_count();
         rig.store.come_back();
-        until_drained(&spool).await;
+        until_drained(&messages).await;
         until("it is read", || rig.sms.read_count() > read).await;
+        assert!(webhooks.first_drained() < messages.first_drained());
     }
 }
 

@@ -28,12 +28,7 @@ async fn a_key_that_only_the_store_knows_makes_the_spooled_message_a_repeat_that
     };
     endpoint(&store).await;
     let spool = MemorySpool::new(1 << 20);
-    let rig = Rig::with_spool(
-        Arc::clone(&store),
-        Arc::clone(&spool) as _,
-        &Peers::default(),
-    )
-    .await;
+    let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &Peers::default()).await;
     rig.store.vanish();
     let repeat = rig
         .engine
@@ -62,12 +57,7 @@ async fn a_key_that_the_store_knows_for_another_body_ends_the_spooled_message_as
         .expect("accepted");
     rig.crash().await;
     let spool = MemorySpool::new(1 << 20);
-    let rig = Rig::with_spool(
-        Arc::clone(&store),
-        Arc::clone(&spool) as _,
-        &Peers::default(),
-    )
-    .await;
+    let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &Peers::default()).await;
     rig.store.vanish();
     let other = rig
         .engine
@@ -119,7 +109,7 @@ async fn a_crash_at_any_moment_of_draining_sends_nothing_twice_and_loses_nothing
         let store = Arc::new(MemoryStore::new());
         let spool = MemorySpool::new(1 << 20);
         let peers = Peers::default();
-        let rig = Rig::with_spool(Arc::clone(&store), Arc::clone(&spool) as _, &peers).await;
+        let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &peers).await;
         store.vanish();
         let mut ids = Vec::new();
         for n in 0..20 {
@@ -132,7 +122,7 @@ async fn a_crash_at_any_moment_of_draining_sends_nothing_twice_and_loses_nothing
         tokio::time::sleep(Duration::from_millis(steps * 3)).await;
         rig.crash().await;
         // A drain that was cut off before it could forget what it had drained.
-        let rig = Rig::with_spool(Arc::clone(&store), Arc::clone(&spool) as _, &peers).await;
+        let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &peers).await;
         until_drained(&spool).await;
         let waiting = async |id| ["waiting", "in_flight"].contains(&rig.state(id).await);
         for id in ids {
@@ -173,7 +163,7 @@ async fn what_an_earlier_run_left_comes_first_and_its_keys_are_known() {
     let store = Arc::new(MemoryStore::new());
     let spool = MemorySpool::new(1 << 20);
     let peers = Peers::default();
-    let rig = Rig::with_spool(Arc::clone(&store), Arc::clone(&spool) as _, &peers).await;
+    let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &peers).await;
     store.vanish();
     let first = rig
         .engine
@@ -182,7 +172,7 @@ async fn what_an_earlier_run_left_comes_first_and_its_keys_are_known() {
         .expect("accepted");
     rig.crash().await;
     store.come_back();
-    let rig = Rig::with_spool(Arc::clone(&store), Arc::clone(&spool) as _, &peers).await;
+    let rig = Rig::with_spool(Arc::clone(&store), spool.alone(), &peers).await;
     let new = rig.send("+1", "new").await.expect("accepted").id;
     let again = rig
         .engine
@@ -229,8 +219,8 @@ async fn of_several_nodes_each_drains_its_own_and_the_owner_sends() {
     let store = Arc::new(MemoryStore::new());
     let peers = Peers::default();
     let spools = [MemorySpool::new(1 << 20), MemorySpool::new(1 << 20)];
-    let a = Rig::node_with_spool(&store, "a", &peers, Arc::clone(&spools[0]) as _).await;
-    let b = Rig::node_with_spool(&store, "b", &peers, Arc::clone(&spools[1]) as _).await;
+    let a = Rig::node_with_spool(&store, "a", &peers, spools[0].alone()).await;
+    let b = Rig::node_with_spool(&store, "b", &peers, spools[1].alone()).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     store.vanish();
     let mut ids: Vec<MessageId> = Vec::new();

@@ -8,16 +8,18 @@ use super::rig::{Peers, Rig, message};
 use crate::memory::MemoryStore;
 use crate::ports::records::{EndpointForm, EndpointRecord};
 use crate::ports::spool::{SpoolError, SpoolSize, Spooled};
-use crate::ports::{Group, Op, Spool, Store};
+use crate::ports::{Group, Op, Spool, Spools, Store};
 use crate::request::{IdempotencyKey, NewMessage};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::Redacted;
 use holdline_core::message::Priority;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
+static DRAINED: AtomicU64 = AtomicU64::new(0);
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Keeps records as a disk would: they outlive the engine.
@@ -31,6 +33,7 @@ struct Inner {
     records: Vec<Spooled>,
     next: u64,
     aside: u64,
+    /// When something was drained, counted over all spools.
     drained: Vec<u64>,
 }
 
@@ -46,6 +49,23 @@ impl MemorySpool {
 
     fn put(&self, record: &'static [u8]) {
         self.with(|it| it.put(Redacted::new(Bytes::from_static(record))));
+    }
+
+    fn both(self: &Arc<Self>, webhooks: &Arc<Self>) -> Spools {
+        Spools {
+            messages: Arc::clone(self) as _,
+            webhooks: Arc::clone(webhooks) as _,
+        }
+    }
+
+    /// With a lane for webhooks that nobody looks at.
+    fn alone(self: &Arc<Self>) -> Spools {
+        self.both(&Self::new(self.bytes_max))
+    }
+
+    /// When something was drained first, since this was last asked.
+    fn first_drained(&self) -> Option<u64> {
+        self.with(|it| std::mem::take(&mut it.drained).first().copied())
     }
 
     fn len(&self) -> u64 {
@@ -95,7 +115,7 @@ impl Spool for MemorySpool {
     async fn drained(&self, through: u64) -> Result<(), SpoolError> {
         self.with(|it| {
             it.records.retain(|one| one.place > through);
-            it.drained.push(through);
+            it.drained.push(DRAINED.fetch_add(1, Ordering::SeqCst));
         });
         Ok(())
     }
@@ -117,7 +137,7 @@ impl Spool for MemorySpool {
 
 async fn rig(spool: &Arc<MemorySpool>) -> Rig {
     let store = Arc::new(MemoryStore::new());
-    Rig::with_spool(store, Arc::clone(spool) as _, &Peers::default()).await
+    Rig::with_spool(store, spool.alone(), &Peers::default()).await
 }
 
 async fn until(what: &str, is: impl Fn() -> bool) {

@@ -39,8 +39,8 @@ section! {
         /// Folder in which this server keeps what comes in while PostgreSQL cannot be reached, until
         /// it is back: on a disk that lasts, and for this server alone.
         spool_dir: PathBuf = "holdline-data/spool";
-        /// Most of it, in MiB; beyond that messages and webhooks are refused with 503. 0: nothing
-        /// is kept there. Always so with SQLite, which is on this machine itself.
+        /// Most of it, in MiB, a quarter of that for webhooks; beyond it they are refused with 503.
+        /// 0: nothing is kept there. Always so with SQLite, which is on this machine itself.
         spool_max_mb: u32 = 256, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";

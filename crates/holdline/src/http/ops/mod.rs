@@ -71,7 +71,7 @@ fn spooling(status: &SpoolStatus, now: Timestamp) -> Response {
         size.bytes as f64 / mib,
         size.bytes_max as f64 / mib,
     );
-    if status.is_full() {
+    if status.is_full {
         let retry = [(header::RETRY_AFTER, "5")];
         return (StatusCode::SERVICE_UNAVAILABLE, retry, line).into_response();
     }
@@ -218,7 +218,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|it| it == line), "{line}: {text}");
         }
-        status.size.bytes = 8 << 20;
+        status.is_full = true;
         assert_eq!(answer(&status), StatusCode::SERVICE_UNAVAILABLE);
     }
 
