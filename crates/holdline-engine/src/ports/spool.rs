@@ -44,6 +44,15 @@ pub struct Spools {
     pub webhooks: Arc<dyn Spool>,
 }
 
+impl std::fmt::Debug for Spools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spools")
+            .field("messages", &self.messages.size())
+            .field("webhooks", &self.webhooks.size())
+            .finish()
+    }
+}
+
 #[async_trait]
 pub trait Spool: Send + Sync + 'static {
     /// Puts a record behind all others; it is synced when this returns its place.
