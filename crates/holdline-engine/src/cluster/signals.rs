@@ -102,6 +102,12 @@ impl Outbox {
         self.signals.is_empty()
     }
 
+    /// What began before is not awaited any more.
+    pub(crate) fn forget_before(&mut self, now: Timestamp) {
+        self.signals
+            .retain(|(_, signal)| begun_at(signal).is_none_or(|at| at >= now));
+    }
+
     /// Everything that is to be told now, by channel.
     pub(crate) fn take(
         &mut self,
@@ -109,14 +115,16 @@ impl Outbox {
         place: impl Fn(&Signal) -> Place,
     ) -> Vec<(ChannelKind, Words)> {
         let came: BTreeSet<Awaited> = self.signals.iter().filter_map(|it| came(&it.1)).collect();
-        let (told, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals)
+        let is_young = |(awaited, patience_ms): (Awaited, u64)| {
+            let (_, at, _) = awaited;
+            let young = now.since_ms(at) < patience_ms && at <= now;
+            (young && !came.contains(&awaited)).then_some(awaited)
+        };
+        let young = self.signals.iter().filter_map(|it| begins(&it.1));
+        let young: BTreeSet<Awaited> = young.filter_map(is_young).collect();
+        let (kept, told): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals)
             .into_iter()
-            .partition(|(_, signal)| {
-                begins(signal).is_none_or(|(awaited, patience_ms)| {
-                    let (_, at, _) = awaited;
-                    came.contains(&awaited) || now.since_ms(at) >= patience_ms || at > now
-                })
-            });
+            .partition(|(_, signal)| belongs_to(signal).is_some_and(|it| young.contains(&it)));
         self.beginnings = kept.len();
         self.signals = kept;
         let mut batches: Vec<(ChannelKind, Words)> = Vec::new();
@@ -148,14 +156,37 @@ const fn begins(signal: &Signal) -> Option<(Awaited, u64)> {
     }
 }
 
-/// What the signal ends the wait for.
-fn came(signal: &Signal) -> Option<Awaited> {
+/// When what the signal says to be awaited began.
+pub(crate) fn begun_at(signal: &Signal) -> Option<Timestamp> {
+    begins(signal).map(|((_, at, _), _)| at)
+}
+
+/// The wait that the signal begins or belongs to.
+fn belongs_to(signal: &Signal) -> Option<Awaited> {
     match signal {
-        Signal::Ended(ended) => ended.started_at.map(|at| (ended.route, at, false)),
+        Signal::Started { route, at } => Some((*route, *at, false)),
+        Signal::Accepted { route, at } => Some((*route, *at, true)),
         Signal::Receipt {
             route, accepted_at, ..
         } => Some((*route, *accepted_at, true)),
-        Signal::Started { .. }
+        Signal::Ended(ended) => ended.started_at.map(|at| (ended.route, at, false)),
+        Signal::Inbound { .. } | Signal::Probed { .. } => None,
+    }
+}
+
+/// What the signal ends the wait for: a message that is taken over is still awaited on the device.
+fn came(signal: &Signal) -> Option<Awaited> {
+    match signal {
+        Signal::Ended(_)
+        | Signal::Receipt {
+            kind: ReceiptSign::Delivered,
+            ..
+        } => belongs_to(signal),
+        Signal::Receipt {
+            kind: ReceiptSign::Sent,
+            ..
+        }
+        | Signal::Started { .. }
         | Signal::Accepted { .. }
         | Signal::Inbound { .. }
         | Signal::Probed { .. } => None,
@@ -381,8 +412,26 @@ mod tests {
         assert_eq!(told(&[], 11_199), 0);
         assert_eq!(told(&[], 11_200), 1, "the second has waited for long");
         assert_eq!(told(&[ended(10_200, 11_900)], 12_000), 1);
-        assert_eq!(told(&[], 13_399), 0);
-        assert_eq!(told(&[], 13_400), 1, "its receipt is late");
+        let receipt = |kind| Signal::Receipt {
+            route: ROUTE,
+            accepted_at: Timestamp(10_400),
+            at: Timestamp(13_000),
+            kind,
+        };
+        assert_eq!(told(&[receipt(ReceiptSign::Sent)], 13_399), 0);
+        assert_eq!(told(&[], 13_400), 2, "the next receipt is late");
+        assert_eq!(told(&[receipt(ReceiptSign::Delivered)], 13_500), 1);
+    }
+
+    #[test]
+    fn what_began_before_a_time_of_silence_is_not_told_to_be_awaited() {
+        let mut outbox = Outbox::default();
+        outbox.push(ChannelKind::SMS, started(1_000));
+        outbox.push(ChannelKind::SMS, ended(900, 1_100));
+        outbox.push(ChannelKind::SMS, started(9_000));
+        outbox.forget_before(Timestamp(9_000));
+        let words = outbox.take(Timestamp(20_000), place).remove(0).1;
+        assert_eq!(words.words.len(), 2);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+/// More is a gap in what we hear: see `GAP_MS_MAX` of the statistics.
+const LAG_MS_MAX: u64 = 2_000;
+
 /// A trouble as the deciding node keeps it.
 #[derive(Clone, Copy, Debug)]
 pub struct FollowedTrouble<'a> {
@@ -23,10 +26,10 @@ pub struct FollowedTrouble<'a> {
 
 impl Board {
     /// From now on these channels are followed, and all others decided here. What was known stays;
-    /// a trouble that was being tested is tested anew.
-    pub fn set_followed(&mut self, channels: BTreeSet<ChannelKind>, now: Timestamp) {
+    /// a trouble that was being tested is tested anew. True when anything changed.
+    pub fn set_followed(&mut self, channels: BTreeSet<ChannelKind>, now: Timestamp) -> bool {
         if channels == self.followed {
-            return;
+            return false;
         }
         let before = core::mem::replace(&mut self.followed, channels);
         let changed = |channel| before.contains(&channel) != self.followed.contains(&channel);
@@ -40,6 +43,19 @@ impl Board {
                 leaf.reset(now);
             }
         }
+        true
+    }
+
+    /// Nothing, or not all, could be heard until now: what is awaited speaks against nobody.
+    pub fn was_deaf(&mut self, now: Timestamp) {
+        for leaf in &mut self.leaves {
+            leaf.was_deaf(now);
+        }
+    }
+
+    /// Receipts are read so long after they came: so long their absence says nothing.
+    pub fn set_lag(&mut self, lag_ms: u64) {
+        self.lag_ms = lag_ms.min(LAG_MS_MAX);
     }
 
     #[must_use]
