@@ -346,10 +346,14 @@ fn full(bytes_max: u64) -> SpoolError {
 
 fn at(path: &Path, error: &io::Error) -> SpoolError {
     let words = format!("{}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
-            SpoolError::Full(words)
-        }
-        _ => SpoolError::Io(words),
+    let no_room = [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::ReadOnlyFilesystem,
+    ];
+    if no_room.contains(&error.kind()) {
+        SpoolError::Full(words)
+    } else {
+        SpoolError::Io(words)
     }
 }

@@ -148,11 +148,11 @@ async fn a_record_that_comes_again_after_its_message_has_ended_is_dropped() {
     let rig = rig(&spool).await;
     rig.store.vanish();
     let id = rig.send("+1", "hello").await.expect("accepted").id;
-    let record = spool.with(|it| it.records[0].record.clone());
+    let record = spool.with(|it| it.records[0].clone());
     rig.store.come_back();
     until_drained(&spool).await;
     rig.until(id, "delivered").await;
-    spool.with(|it| it.put(record));
+    spool.with(|it| it.records.push(record));
     until_drained(&spool).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(rig.whatsapp.sent(), ["hello"]);
