@@ -3,10 +3,12 @@
 use crate::config::{EngineConfig, HookPolicy, RouteConfig};
 use crate::memory::MemoryStore;
 use crate::ports::channel::{HookRefusal, InboundReceipt};
-use crate::ports::records::{EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord};
+use crate::ports::records::{
+    EndpointRecord, EventKind, HookRecord, MediaRecord, RawInbound, TemplateRecord,
+};
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
-    Library, Rendered, Renderer, Store, StoreError,
+    Library, Rendered, Renderer, Spools, Store, StoreError,
 };
 use crate::request::{Accepted, NewMessage, Recipient, Refusal};
 use crate::{ClusterConfig, Engine, Ports};
@@ -66,6 +68,8 @@ pub(super) struct FakeChannel {
     /// Receipts follow what was accepted: all that are owed come with the next webhook.
     confirms: bool,
     owed: Mutex<Vec<AttemptKey>>,
+    /// Webhooks that were read.
+    reads: AtomicU64,
 }
 
 impl std::fmt::Debug for FakeChannel {
@@ -118,6 +122,7 @@ impl Channel for FakeChannel {
     }
 
     fn read(&self, raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         let owed = std::mem::take(&mut *self.owed.lock().expect("no panic"));
         let delivered = |key: AttemptKey| {
             InboundItem::Receipt(InboundReceipt {
@@ -200,13 +205,20 @@ impl Hook for Nothing {
     }
 }
 
+/// Remembers which failures were to be told, and tells nobody.
+#[derive(Default)]
+struct Told(Mutex<Vec<MessageId>>);
+
 #[async_trait]
-impl Renderer for Nothing {
+impl Renderer for Told {
     async fn render(
         &self,
         _: &EndpointRecord,
-        _: &HookRecord,
+        hook: &HookRecord,
     ) -> Result<Option<Rendered>, StoreError> {
+        if let EventKind::Failed { message, .. } = &hook.event.kind {
+            self.0.lock().expect("no panic").push(*message);
+        }
         Ok(None)
     }
 }
@@ -235,6 +247,7 @@ pub(super) struct Rig {
     pub(super) store: Arc<MemoryStore>,
     pub(super) whatsapp: Arc<FakeChannel>,
     pub(super) sms: Arc<FakeChannel>,
+    told: Arc<Told>,
     driver: tokio::task::JoinSet<()>,
     tasks: tokio::task::JoinSet<()>,
 }
@@ -260,6 +273,7 @@ fn channel(kind: ChannelKind, confirms: bool) -> Arc<FakeChannel> {
         takes_ms: AtomicU64::new(10),
         confirms,
         owed: Mutex::default(),
+        reads: AtomicU64::new(0),
     })
 }
 
@@ -319,12 +333,44 @@ impl Rig {
         Self::run(Arc::clone(store), config, peers.clone(), number << 32).await
     }
 
+    /// With a spool for the time that the store is away.
+    pub(super) async fn with_spool(store: Arc<MemoryStore>, spool: Spools, peers: &Peers) -> Self {
+        static RUNS: AtomicU64 = AtomicU64::new(1);
+        let ids = RUNS.fetch_add(1, Ordering::SeqCst) << 32;
+        let config = config(GateConfig::default());
+        Self::run_with(store, config, peers.clone(), ids, Some(spool)).await
+    }
+
+    pub(super) async fn node_with_spool(
+        store: &Arc<MemoryStore>,
+        name: &str,
+        peers: &Peers,
+        spool: Spools,
+    ) -> Self {
+        let mut config = config(GateConfig::default());
+        let cluster = ClusterConfig::new(name.to_owned(), format!("http://{name}"));
+        config.cluster = Some(cluster);
+        let ids = u64::from(name.as_bytes()[0]) << 32;
+        Self::run_with(Arc::clone(store), config, peers.clone(), ids, Some(spool)).await
+    }
+
     async fn run(store: Arc<MemoryStore>, config: EngineConfig, peers: Peers, ids: u64) -> Self {
+        Self::run_with(store, config, peers, ids, None).await
+    }
+
+    async fn run_with(
+        store: Arc<MemoryStore>,
+        config: EngineConfig,
+        peers: Peers,
+        ids: u64,
+        spool: Option<Spools>,
+    ) -> Self {
         let Peers {
             whatsapp,
             sms,
             begin,
         } = peers;
+        let told = Arc::new(Told::default());
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::new(TestClock(begin)),
@@ -332,7 +378,8 @@ impl Rig {
             channels: vec![Arc::clone(&whatsapp) as _, Arc::clone(&sms) as _],
             library: Arc::new(Nothing),
             hook: Arc::new(Nothing),
-            renderer: Arc::new(Nothing),
+            renderer: Arc::clone(&told) as _,
+            spool,
         };
         let (engine, loops) = Engine::start(ports, config).await.expect("starts");
         let (mut driver, mut tasks) = (tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
@@ -341,6 +388,7 @@ impl Rig {
         tasks.spawn(loops.receive.run());
         tasks.spawn(loops.post.run());
         tasks.spawn(loops.cluster.run());
+        tasks.spawn(loops.drain.run());
         loops
             .workers
             .into_iter()
@@ -350,6 +398,7 @@ impl Rig {
             store,
             whatsapp,
             sms,
+            told,
             driver,
             tasks,
         }
@@ -362,6 +411,11 @@ impl Rig {
         self.tasks.shutdown().await;
         self.driver.shutdown().await;
         self.store
+    }
+
+    /// Failures of messages that apps were told of.
+    pub(super) fn told(&self) -> Vec<MessageId> {
+        self.told.0.lock().expect("no panic").clone()
     }
 
     /// Waits until the driver has ended.
@@ -405,6 +459,10 @@ impl Rig {
 }
 
 impl FakeChannel {
+    pub(super) fn read_count(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
     pub(super) fn sent(&self) -> Vec<String> {
         self.sent.lock().expect("no panic").clone()
     }
@@ -437,7 +495,7 @@ pub(super) fn message(to: &str, text: &str, priority: Priority) -> NewMessage {
         expires_at: None,
         hops: None,
         idempotency: None,
-        answer: Box::new(|facts| Bytes::from(facts.id.hex())),
+        answer: Arc::new(|facts| Bytes::from(facts.id.hex())),
     }
 }
 

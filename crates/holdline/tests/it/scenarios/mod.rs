@@ -8,6 +8,7 @@ mod moving;
 mod nodes;
 mod outages;
 mod receipts;
+mod spool;
 
 use crate::stack::{Options, Stack, until};
 
