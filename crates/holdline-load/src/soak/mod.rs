@@ -53,7 +53,7 @@ pub(crate) struct SoakArgs {
 /// Timers that fit outages of two minutes; all else as it comes.
 const SECTIONS: &str = "\
 [failover]
-expires_after_s = 600
+expires_after_s = 300
 [health]
 hold_down_ms = 2000
 hold_down_max_ms = 10000
