@@ -30,7 +30,7 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 const SAMPLES_MIN: u32 = 60;
 const LEDGER_EVERY: Duration = Duration::from_millis(500);
 /// Longest time for all to end after the load: what may never be sent again while its outcome is
-/// unknown ends when it expires, ten minutes after its acceptance.
+/// unknown ends when it expires, five minutes after its acceptance.
 const DRAIN_MAX: Duration = Duration::from_secs(660);
 /// Longest time until connections that nobody uses are closed.
 const REST_MAX: Duration = Duration::from_secs(120);
