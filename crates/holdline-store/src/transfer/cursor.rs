@@ -1,4 +1,5 @@
-//! Walks a table of either database in the order of its keys, page by page, and sums what it passes.
+//! Walks a table of either database in the order of its keys, page by page, and sums what it
+//! passes. Writes nothing.
 
 use super::cells::{Cells, Sum, Summing};
 use super::tables::Table;

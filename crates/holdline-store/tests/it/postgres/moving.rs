@@ -252,7 +252,10 @@ async fn a_byte_that_differs_is_found_and_named() {
 
     both.sql("DROP TRIGGER spoil ON body");
     assert_eq!(copy(&both.order).await.state, MoveState::Ready, "mended");
-    both.sql("UPDATE body SET bytes = set_byte(bytes, 7, 65) WHERE id = (SELECT min(id::text)::uuid FROM body)");
+    both.sql(
+        "UPDATE body SET bytes = set_byte(bytes, 7, 65)
+             WHERE id = (SELECT id FROM body ORDER BY id LIMIT 1)",
+    );
     let compared = transfer::compare(&both.order, &mut |_| {}).await.unwrap();
     assert_eq!(
         (compared.state, differing(&compared)),

@@ -1,5 +1,5 @@
-//! The database server, where the store is on PostgreSQL: whether it is reached and may be used, and
-//! what of its settings loses messages.
+//! The database server, where the store is on PostgreSQL: whether it is reached and may be used,
+//! and what of its settings loses messages. Changes nothing there.
 
 use super::Finding;
 use crate::clock::SystemClock;

@@ -1,5 +1,5 @@
-//! `store check`, `backup`, `restore` and `migrate`: care of the database. They work on the database
-//! itself; all but restoring also while a server uses it.
+//! `store check`, `backup`, `restore` and `migrate`: care of the database. They work on the
+//! database itself; all but restoring also while a server uses it.
 
 mod backup;
 mod check;

@@ -1,4 +1,5 @@
-//! A store that moves to PostgreSQL by command: beside its server, after it, and what is refused then.
+//! A store that moves to PostgreSQL by command: beside its server, after it, and what is refused
+//! then.
 
 use super::{run, run_json};
 use crate::scenarios::{quick, until_ended};
