@@ -2,11 +2,11 @@
 //! file. Decides when the target is the same and who may use which; knows no SQL of either side.
 //!
 //! Every run makes the target what the source is. Beside a server that is a copy that is soon
-//! behind again: it only makes the last run short. A run that finds the file unused keeps everybody else
-//! from writing to it, compares both sides by count and hash, and only then lets go: in the same
-//! commit that ends its hold on the file it marks the file as moved, so that no server starts on it
-//! again, and after that it takes the mark off the target that kept servers from starting there. At
-//! no instant both may be used.
+//! behind again: it only makes the last run short. A run that finds the file unused keeps everybody
+//! else from writing to it, compares both sides by count and hash, and only then lets go: in the
+//! same commit that ends its hold on the file it marks the file as moved, so that no server starts
+//! on it again, and after that it takes the mark off the target that kept servers from starting
+//! there. At no instant both may be used.
 
 mod cells;
 mod cursor;
