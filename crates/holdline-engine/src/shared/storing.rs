@@ -34,7 +34,14 @@ impl Storing {
         let mut fault = lock(&self.fault);
         let since = fault.as_ref().map_or(now, |fault| fault.since);
         if fault.is_none() {
-            tracing::error!(%error, "nothing can be stored");
+            match error {
+                StoreError::Full(_) => {
+                    tracing::error!(%error, "nothing can be stored: new messages are refused");
+                }
+                StoreError::Unavailable(_) | StoreError::Ambiguous(_) | StoreError::Corrupt(_) => {
+                    tracing::error!(%error, "nothing can be stored");
+                }
+            }
         }
         *fault = Some(StoreFault {
             words: error.to_string(),
