@@ -99,16 +99,18 @@ impl ReceiveLoop {
             if self.shared.raw_overflow.swap(false, Ordering::SeqCst) {
                 self.read_stored().await;
             }
+            // The queue last: what waits in it is in the store too, and read again from there.
             tokio::select! {
-                raw = self.queue.recv() => match raw {
-                    Some(raw) => self.read(&raw).await,
-                    None => return,
-                },
+                biased;
+                () = self.shared.stop.stopped() => return,
                 () = self.shared.raw_wake.notified() => {
                     let now = self.shared.clock.now();
                     self.shared.clock.sleep_until(now.plus_ms(RAW_AGAIN_MS)).await;
                 }
-                () = self.shared.stop.stopped() => return,
+                raw = self.queue.recv() => match raw {
+                    Some(raw) => self.read(&raw).await,
+                    None => return,
+                },
             }
         }
     }
