@@ -2,7 +2,7 @@
 //! data; the checkers go by nothing else but this and the disk.
 
 use holdline_core::health::Health;
-use holdline_core::message::{Outcome, ReceiptKind};
+use holdline_core::message::{Outcome, Priority, ReceiptKind};
 use holdline_core::{AttemptKey, ChannelKind, MessageId};
 use std::fmt;
 
@@ -14,14 +14,7 @@ pub(crate) enum Fact {
     /// The app got its answer, or none.
     Told { ask: AskId, told: Told },
     /// A node calls a provider. `health`: what it thinks of the route, and for how long.
-    Leaves {
-        key: AttemptKey,
-        channel: ChannelKind,
-        sender: String,
-        node: u8,
-        health: Health,
-        health_ms: u64,
-    },
+    Leaves(Leaves),
     /// The call came to the provider; `on_disk`: the attempt was committed by then.
     Arrives {
         key: AttemptKey,
@@ -56,6 +49,8 @@ pub(crate) enum Fact {
     Act { name: String, begins: bool },
     /// A node's clock went by so much against true time.
     Clock { node: u8, by_ms: i64 },
+    /// Messages open on the disk when one more was accepted.
+    Open { count: usize },
     /// Posts of a node to apps under way at once, and those to one of them.
     Posting { all: usize, one: usize },
     /// The last fault is over.
@@ -79,6 +74,19 @@ pub(crate) struct Asks {
     pub(crate) priority: u8,
     pub(crate) key: Option<u32>,
     pub(crate) try_number: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Leaves {
+    pub(crate) key: AttemptKey,
+    pub(crate) channel: ChannelKind,
+    pub(crate) sender: String,
+    pub(crate) node: u8,
+    /// The recipient as the app wrote it.
+    pub(crate) to: String,
+    pub(crate) priority: Priority,
+    pub(crate) health: Health,
+    pub(crate) health_ms: u64,
 }
 
 /// What an app knows after a request.
@@ -134,7 +142,7 @@ impl Fact {
                 told: Told::Accepted { id, .. },
                 ..
             } => Some(*id),
-            Self::Leaves { key, .. }
+            Self::Leaves(Leaves { key, .. })
             | Self::Arrives { key, .. }
             | Self::Ends { key, .. }
             | Self::Dropped { key }
@@ -154,6 +162,7 @@ impl Fact {
             | Self::Act { .. }
             | Self::Clock { .. }
             | Self::Posting { .. }
+            | Self::Open { .. }
             | Self::Healed
             | Self::LoopEnded { .. } => None,
         }
@@ -182,17 +191,13 @@ impl fmt::Display for Fact {
                 asks.try_number
             ),
             Self::Told { ask, told } => write!(f, "told about {:?}: {told:?}", ask.text()),
-            Self::Leaves {
-                key,
-                channel,
-                node,
-                health,
-                ..
-            } => write!(
+            Self::Leaves(it) => write!(
                 f,
-                "{} leaves node {node} by {channel} ({})",
-                Key(*key),
-                health.name()
+                "{} leaves node {} by {} ({})",
+                Key(it.key),
+                it.node,
+                it.channel,
+                it.health.name()
             ),
             Self::Arrives {
                 key,
@@ -229,6 +234,7 @@ impl fmt::Display for Fact {
             }
             Self::Clock { node, by_ms } => write!(f, "the clock of node {node} goes by {by_ms} ms"),
             Self::Posting { all, one } => write!(f, "{all} posts under way, {one} to one app"),
+            Self::Open { count } => write!(f, "{count} messages are open"),
             Self::Healed => f.write_str("all faults are over"),
             Self::LoopEnded { node, name } => write!(f, "loop {name} of node {node} ended"),
         }

@@ -41,6 +41,18 @@ pub(crate) fn sender_of(app: u8) -> String {
     }
 }
 
+/// The endpoints of an app: each hears the Cloud API's events, and the first app our own too.
+pub(crate) fn endpoints_of(app: u8) -> Vec<String> {
+    let forms = ["cloud", "standard"];
+    let count = if app == 0 { 2 } else { 1 };
+    let name = app_name(app);
+    forms
+        .iter()
+        .take(count)
+        .map(|form| format!("{name}/{form}"))
+        .collect()
+}
+
 /// A person's phone number, of one country or another.
 pub(crate) fn number_of(person: u8) -> String {
     const COUNTRIES: [&str; 4] = ["1650555", "4479460", "7900123", "5511987"];

@@ -7,7 +7,7 @@ use super::exec::{Halt, Runner};
 use super::sabotage::Sabotage;
 use super::script::{Script, branch};
 use super::stage::Stage;
-use super::{APPS, app_name, sender_of};
+use super::{APPS, app_name, endpoints_of, sender_of};
 use crate::config::{Number, SandboxConfig, WebhookConfig};
 use crate::world::World;
 use futures_util::FutureExt as _;
@@ -274,13 +274,16 @@ fn engine_config(script: &Script) -> EngineConfig {
     }
 }
 
-/// Each app hears the Cloud API's events, and the first one our own too.
+/// Endpoints of the apps, on the disk before anything begins.
 fn endpoints(stage: &Stage) {
     let mut ops = Vec::new();
     for app in 0..APPS {
-        let forms = [EndpointForm::Cloud, EndpointForm::Standard];
-        for form in forms.into_iter().take(if app == 0 { 2 } else { 1 }) {
-            let id = format!("{}/{form:?}", app_name(app)).to_lowercase();
+        for id in endpoints_of(app) {
+            let form = if id.ends_with("cloud") {
+                EndpointForm::Cloud
+            } else {
+                EndpointForm::Standard
+            };
             ops.push(Op::Endpoint(EndpointRecord {
                 url: format!("https://{id}.test"),
                 id,

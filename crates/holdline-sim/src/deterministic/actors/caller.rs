@@ -12,6 +12,8 @@ use holdline_core::ChannelKind;
 use holdline_core::health::Feature;
 use holdline_core::message::Priority;
 use holdline_engine::Engine;
+use holdline_engine::ports::store::PAGE_MAX;
+use holdline_engine::ports::{Partitions, Store as _};
 use holdline_engine::request::{IdempotencyKey, NewMessage, Recipient, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +25,8 @@ const TIMEOUT_MS: u64 = 30_000;
 const PAUSE_FIRST_MS: u64 = 200;
 const PAUSE_LAST_MS: u64 = 10_000;
 const TRIES_MAX: u32 = 500;
+/// Limits of open messages that are low enough to be reached, and so to be looked at.
+const COUNTED_BELOW: usize = 1_000;
 
 /// Sends it, and what reuses its key.
 pub(crate) fn send(stage: &Arc<Stage>, send: Send) {
@@ -63,7 +67,16 @@ async fn ask_until_known(stage: &Arc<Stage>, send: Send, id: AskId) {
             Told::Nothing => send.key.is_some(),
             Told::Accepted { .. } | Told::KeyReused | Told::Refused(_) => false,
         };
+        let accepted = matches!(told, Told::Accepted { repeat: false, .. });
         stage.tell(&Fact::Told { ask: id, told });
+        if accepted && stage.script.open_messages_max < COUNTED_BELOW {
+            let open = stage
+                .disk
+                .open_deliveries(Partitions::ALL, None, PAGE_MAX)
+                .await;
+            let count = open.map_or(0, |page| page.len());
+            stage.tell(&Fact::Open { count });
+        }
         if !again {
             return;
         }

@@ -1,7 +1,9 @@
 //! The promises, one a file: each looks at what can be seen from outside, and at the disk when all
 //! is over, never at what the engine says of itself alone.
 
+mod edge;
 mod message;
+mod route;
 
 use super::chronicle::Wrong;
 use super::facts::Fact;
@@ -54,6 +56,18 @@ pub(crate) fn all() -> Vec<Box<dyn Checker>> {
         Box::new(message::accepted::Accepted::default()),
         Box::new(message::ends::Ends::default()),
         Box::new(message::attempt_first::AttemptFirst),
+        Box::new(message::unknown::Unknown::default()),
+        Box::new(message::flight::Flight::default()),
+        Box::new(message::order::Order::default()),
+        Box::new(message::receipts::Receipts::default()),
+        Box::new(message::idempotency::Idempotency::default()),
+        Box::new(route::down::Down::default()),
+        Box::new(route::stay::Stay::default()),
+        Box::new(route::own_fault::OwnFault::default()),
+        Box::new(route::paced::Paced::default()),
+        Box::new(edge::inbound::Inbound::default()),
+        Box::new(edge::apps::Apps::default()),
+        Box::new(edge::bounds::Bounds::default()),
     ]
 }
 

@@ -4,7 +4,7 @@
 use super::wire::{self, no_answer, not_sent};
 use crate::Provider;
 use crate::deterministic::exec::WORLD;
-use crate::deterministic::facts::Fact;
+use crate::deterministic::facts::{Fact, Leaves};
 use crate::deterministic::sabotage::{self, Sabotage};
 use crate::deterministic::script::Between;
 use crate::deterministic::stage::{Stage, channel_of};
@@ -112,14 +112,16 @@ impl SimChannel {
         let (health, health_ms) = status.map_or((Health::Up, 0), |status| {
             (status.health, now.since_ms(status.since))
         });
-        self.stage.tell(&Fact::Leaves {
+        self.stage.tell(&Fact::Leaves(Leaves {
             key: dispatch.key,
             channel: dispatch.hop.channel,
             sender: sender.to_owned(),
             node: self.node,
+            to: dispatch.message.to_input.expose().clone(),
+            priority: dispatch.message.priority,
             health,
             health_ms,
-        });
+        }));
     }
 
     async fn exchange(

@@ -39,7 +39,7 @@ const WEATHERS: [Weather; 8] = [
 ];
 
 /// Outages that are our own fault or concern single people.
-const OWN: [&str; 9] = [
+pub(crate) const OWN: [&str; 9] = [
     "own_token_expired",
     "account_locked",
     "payment",
@@ -177,7 +177,12 @@ fn own_fault(draws: &mut Draws) -> Act {
 }
 
 fn outage(draws: &mut Draws) -> Act {
-    let texts = |name: &str| !matches!(name, "contract_change" | "inbound_type_silent");
+    let texts = |name: &str| {
+        !matches!(
+            name,
+            "contract_change" | "inbound_type_silent" | "recipient_temporary"
+        )
+    };
     let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
     let names: Vec<&str> = names.into_iter().filter(|name| texts(name)).collect();
     let profile = names[at_random(draws, names.len())];
@@ -235,7 +240,7 @@ fn store(draws: &mut Draws, nodes: u8) -> Act {
         StoreFault::Stalls,
         StoreFault::Full,
         StoreFault::Ambiguous,
-        StoreFault::LateCommit,
+        StoreFault::Ambiguous,
         StoreFault::Unreadable,
     ];
     let all = nodes == 1 || draws.percent(50);

@@ -3,8 +3,8 @@
 
 mod make;
 
-pub(crate) use make::branch;
 pub use make::{HEAL_SLACK_MS, script_of};
+pub(crate) use make::{OWN, branch};
 
 use crate::Provider;
 use serde::{Deserialize, Serialize};
@@ -145,7 +145,8 @@ pub enum StoreFault {
     Full,
     /// The answer to a commit is lost; half of those have happened.
     Ambiguous,
-    /// The answer is lost and the commit happens later all the same.
+    /// The answer is lost and the commit happens later all the same. Never drawn: no store may do
+    /// so as long as a commit that is repeated is not told from the first.
     LateCommit,
     /// Reads fail, writes do not.
     Unreadable,

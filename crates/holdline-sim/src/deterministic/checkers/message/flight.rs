@@ -1,0 +1,40 @@
+//! A message has one attempt under way at most, and no attempt is made twice.
+
+use crate::deterministic::checkers::{Checker, Rules};
+use crate::deterministic::chronicle::Wrong;
+use crate::deterministic::facts::Fact;
+use holdline_core::{AttemptKey, MessageId};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub(crate) struct Flight {
+    under_way: BTreeMap<MessageId, u16>,
+    left: BTreeSet<AttemptKey>,
+}
+
+impl Checker for Flight {
+    fn name(&self) -> &'static str {
+        "one_attempt_in_flight"
+    }
+
+    fn see(&mut self, _: u64, fact: &Fact, _: &Rules) -> Result<(), Wrong> {
+        match fact {
+            Fact::Leaves(leaves) => {
+                let key = leaves.key;
+                if !self.left.insert(key) {
+                    let what = format!("attempt {} leaves a second time", key.number);
+                    return Err(Wrong::with(key.message, what));
+                }
+                if let Some(other) = self.under_way.insert(key.message, key.number) {
+                    let what = format!("attempt {} leaves while {other} is under way", key.number);
+                    return Err(Wrong::with(key.message, what));
+                }
+            }
+            Fact::Ends { key, .. } | Fact::Dropped { key } => {
+                self.under_way.remove(&key.message);
+            }
+            _other => {}
+        }
+        Ok(())
+    }
+}

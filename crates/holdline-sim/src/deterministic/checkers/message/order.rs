@@ -1,0 +1,103 @@
+//! Messages to one person of one urgency leave in the order in which the app was told that they
+//! are safe. One that waits for long may be passed.
+
+use crate::deterministic::checkers::{Checker, Rules};
+use crate::deterministic::chronicle::Wrong;
+use crate::deterministic::facts::{AskId, Asks, Fact, Heard, Leaves, News, Told};
+use crate::deterministic::number_of;
+use holdline_core::MessageId;
+use holdline_core::message::Priority;
+use holdline_engine::config::ORDER_WAIT_MAX_MS;
+use std::collections::{BTreeMap, BTreeSet};
+
+type Line = (String, Priority);
+
+#[derive(Default)]
+pub(crate) struct Order {
+    asked: BTreeMap<AskId, (u64, Line)>,
+    /// Of each conversation: what the app was told is safe, and when.
+    lines: BTreeMap<Line, Vec<(MessageId, u64)>>,
+    asked_at: BTreeMap<MessageId, u64>,
+    left: BTreeSet<MessageId>,
+    heard_end: BTreeSet<MessageId>,
+    /// Ids no longer tell the age.
+    clocks_went_wrong: bool,
+}
+
+impl Order {
+    fn asks(&mut self, at_ms: u64, asks: &Asks) {
+        let priority = Priority::ALL[usize::from(asks.priority) % Priority::ALL.len()];
+        let line = (number_of(asks.person), priority);
+        self.asked.entry(asks.id).or_insert((at_ms, line));
+    }
+
+    fn told(&mut self, at_ms: u64, ask: AskId, id: MessageId) {
+        let Some((asked_ms, line)) = self.asked.get(&ask) else {
+            return;
+        };
+        if self.asked_at.insert(id, *asked_ms).is_none() {
+            let line = self.lines.entry(line.clone()).or_default();
+            line.push((id, at_ms));
+        }
+    }
+
+    /// One that the app knows, asked for after others were told to be safe, must not leave first.
+    fn leaves(&mut self, at_ms: u64, leaves: &Leaves) -> Result<(), Wrong> {
+        let id = leaves.key.message;
+        let first = self.left.insert(id);
+        if !first || self.clocks_went_wrong {
+            return Ok(());
+        }
+        let line = (leaves.to.clone(), leaves.priority);
+        let asked_ms = self
+            .asked_at
+            .get(&id)
+            .copied()
+            .or_else(|| self.pending(&line));
+        let Some(asked_ms) = asked_ms else {
+            return Ok(());
+        };
+        let before = self.lines.get(&line).into_iter().flatten();
+        let passed = before
+            .filter(|(other, told_ms)| *other != id && *told_ms < asked_ms)
+            .filter(|(_, told_ms)| at_ms - told_ms < ORDER_WAIT_MAX_MS)
+            .find(|(other, _)| !self.left.contains(other) && !self.heard_end.contains(other));
+        match passed {
+            Some((other, _)) => Err(Wrong::with(
+                id,
+                format!("leaves before {other}, which was safe before"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// When the one request under way in this conversation was made.
+    fn pending(&self, line: &Line) -> Option<u64> {
+        let of_line = self.asked.values().filter(|(_, it)| it == line);
+        of_line.map(|(asked_ms, _)| *asked_ms).max()
+    }
+}
+
+impl Checker for Order {
+    fn name(&self) -> &'static str {
+        "order_of_a_conversation"
+    }
+
+    fn see(&mut self, at_ms: u64, fact: &Fact, _: &Rules) -> Result<(), Wrong> {
+        match fact {
+            Fact::Asks(asks) => self.asks(at_ms, asks),
+            Fact::Told {
+                ask,
+                told: Told::Accepted { id, .. },
+            } => self.told(at_ms, *ask, *id),
+            Fact::Leaves(leaves) => return self.leaves(at_ms, leaves),
+            Fact::Heard(Heard {
+                news: News::Failed { message },
+                ..
+            }) => drop(self.heard_end.insert(*message)),
+            Fact::Clock { .. } => self.clocks_went_wrong = true,
+            _other => {}
+        }
+        Ok(())
+    }
+}
