@@ -68,7 +68,12 @@ pub(crate) async fn take(
         query,
         body: request.body,
     };
-    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await?;
+    let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
+    if let Err(StoreError::Ambiguous(_)) = &committed {
+        // The provider is told to come again; what is stored all the same has to be read too.
+        shared.read_raw_again();
+    }
+    let committed = committed?;
     debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
     if shared.raw_queue.try_send(raw).is_err() {
         shared.read_raw_again();

@@ -1,4 +1,5 @@
-//! A message has one attempt under way at most, and no attempt is made twice.
+//! A message has one attempt under way at most, and no attempt is made twice. A receipt that comes
+//! before the answer says what became of an attempt as well as the answer does.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
@@ -30,8 +31,12 @@ impl Checker for Flight {
                     return Err(Wrong::with(key.message, what));
                 }
             }
-            Fact::Ends { key, .. } | Fact::Dropped { key } => {
-                self.under_way.remove(&key.message);
+            Fact::Ends { key, .. }
+            | Fact::Dropped { key }
+            | Fact::Receipt { key: Some(key), .. } => {
+                if self.under_way.get(&key.message) == Some(&key.number) {
+                    self.under_way.remove(&key.message);
+                }
             }
             _other => {}
         }

@@ -1,9 +1,10 @@
 //! Where every route is bad a message stays: it does not go back and forth, and is not tried
-//! without end.
+//! without end. What goes by a route that is being tested is a test, not a change of mind.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
 use crate::deterministic::facts::{Fact, Leaves};
+use holdline_core::health::Health;
 use holdline_core::{ChannelKind, MessageId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,6 +31,9 @@ impl Stay {
         if journey.attempts > u32::from(rules.policy.attempts_max) {
             let what = format!("{} attempts, and no end", journey.attempts);
             return Err(Wrong::with(id, what));
+        }
+        if leaves.health == Health::Recovering {
+            return Ok(());
         }
         let before = journey.last.replace(leaves.channel);
         if before.is_some_and(|channel| channel != leaves.channel) {
