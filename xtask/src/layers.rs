@@ -80,9 +80,6 @@ const RESTRICTED: &[Restriction] = &[
 /// The only outside crates the pure core may use.
 const CORE_MAY_USE: &[&str] = &["libm"];
 
-/// Second TLS or crypto providers; a process with two of them fails at run time.
-const BANNED: &[&str] = &["ring", "openssl", "openssl-sys", "native-tls", "rsa"];
-
 struct Restriction {
     name: &'static str,
     users: &'static [&'static str],
@@ -102,7 +99,6 @@ pub fn check(root: &Path) -> Result<Vec<Fault>> {
         std::fs::read_to_string(&lib).with_context(|| format!("cannot read {}", lib.display()))?;
     let mut faults = check_manifests(&workspace::manifests(root)?);
     faults.extend(check_no_std(&core));
-    faults.extend(check_banned(&workspace::built_crates(root)?));
     Ok(faults)
 }
 
@@ -128,24 +124,6 @@ pub fn check_no_std(core_lib: &str) -> Option<Fault> {
             "write #![no_std] below the module doc and use alloc; time, ids and draws come in",
         )
     })
-}
-
-/// None of the crates that are built may bring a second crypto provider.
-pub fn check_banned(built: &[String]) -> Vec<Fault> {
-    let banned = |name: &&String| BANNED.contains(&name.as_str());
-    built
-        .iter()
-        .filter(banned)
-        .map(|name| banned_fault(name))
-        .collect()
-}
-
-fn banned_fault(name: &str) -> Fault {
-    Fault::new(
-        "Cargo.lock",
-        format!("{name} is built in; aws-lc-rs is the one crypto provider"),
-        format!("run `cargo tree -i {name}` and switch that feature off where it comes in"),
-    )
 }
 
 fn check_package(package: &Value, members: &[&str]) -> Vec<Fault> {

@@ -100,14 +100,6 @@ fn a_crate_without_a_place_is_refused() {
 }
 
 #[test]
-fn a_second_crypto_provider_is_refused() {
-    let built = ["aws-lc-rs", "ring", "serde"].map(str::to_owned);
-    let found = check_banned(&built);
-    assert_eq!(found.len(), 1);
-    assert!(found[0].mend.contains("cargo tree -i ring"));
-}
-
-#[test]
 fn a_core_with_std_is_refused() {
     assert!(check_no_std("//! Core.\npub mod step;\n").is_some());
     assert!(check_no_std("//! Core.\n#![no_std]\n").is_none());

@@ -2,7 +2,9 @@
 //! workspace and run cargo or git; they never change a file.
 
 pub mod fault;
+pub mod fuzz;
 pub mod layers;
+pub mod packages;
 pub mod tasks;
 pub mod tidy;
 pub mod workspace;

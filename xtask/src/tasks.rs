@@ -3,7 +3,7 @@
 //! `fmt`).
 
 use crate::fault::{Fault, report};
-use crate::{layers, tidy, workspace};
+use crate::{fuzz, layers, packages, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,12 +14,17 @@ Checks and tasks of the workspace.
 
 Usage: cargo xtask <command>
 
-  ci             fmt --check, clippy, layers, tidy, test: all that must pass before a commit
+  ci             fmt --check, clippy, layers, packages, tidy, test: all that must pass before a
+                 commit
   fmt [--check]  format every crate (or only say what is not formatted)
   clippy         clippy on every target, warnings are errors
   layers         who may import whom: crates of the workspace and restricted outside crates
   tidy           sizes, module docs, left-overs, paths of one machine
   test [filter]  all tests, by cargo-nextest when it is installed, else by cargo test
+  packages       licences, sources and forbidden crates among all that is built; and cargo deny
+                 where it is installed
+  fuzz [--seconds N] [TARGET]
+                 each law of fuzz/corpus against made-up inputs, 60 seconds a target unless said
   bench detect [--json] [word]
                  replay outages and healthy months against the detector's targets, some minutes;
                  with a word only the rows of that group; fails when a row falls short
@@ -35,6 +40,7 @@ const CI_STEPS: &[Step] = &[
     ("fmt", |root| fmt(root, &["--check".to_owned()])),
     ("clippy", clippy),
     ("layers", check_layers),
+    ("packages", check_packages),
     ("tidy", check_tidy),
     ("test", |root| test(root, &[])),
 ];
@@ -49,6 +55,8 @@ pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
         "layers" => check_layers(&root),
         "tidy" => check_tidy(&root),
         "test" => test(&root, arguments),
+        "packages" => check_packages(&root),
+        "fuzz" => fuzz::run(&root, arguments),
         "bench" => bench(&root, arguments),
         "docs" => docs(&root),
         _ => return None,
@@ -114,12 +122,25 @@ fn check_layers(root: &Path) -> Result<()> {
     judge("layers", &layers::check(root)?)
 }
 
+/// The advisories need the network: `.ci/long` asks for them.
+fn check_packages(root: &Path) -> Result<()> {
+    judge("packages", &packages::check(root)?)?;
+    if !has(root, "deny") {
+        println!("packages: cargo-deny is not installed, so deny.toml was not read");
+        return Ok(());
+    }
+    cargo(
+        root,
+        &["deny", "--offline", "check", "bans", "licenses", "sources"],
+    )
+}
+
 fn check_tidy(root: &Path) -> Result<()> {
     judge("tidy", &tidy::check(root)?)
 }
 
 fn test(root: &Path, arguments: &[String]) -> Result<()> {
-    let nextest = has_nextest(root);
+    let nextest = has(root, "nextest");
     let mut words = if nextest {
         vec!["nextest", "run"]
     } else {
@@ -162,9 +183,9 @@ fn judge(name: &str, faults: &[Fault]) -> Result<()> {
     bail!("{name}: {} to mend\n{}", faults.len(), report(faults))
 }
 
-fn has_nextest(root: &Path) -> bool {
+fn has(root: &Path, tool: &str) -> bool {
     Command::new(workspace::cargo())
-        .args(["nextest", "--version"])
+        .args([tool, "--version"])
         .current_dir(root)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

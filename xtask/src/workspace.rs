@@ -1,5 +1,6 @@
 //! Reads what the checks look at: the root, the files git knows, cargo's metadata. Judges nothing.
 
+use crate::packages::Package;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -55,9 +56,9 @@ pub fn manifests(root: &Path) -> Result<Value> {
     serde_json::from_str(&json).context("cargo metadata gave something that is not JSON")
 }
 
-/// Names of all crates that are built for this machine, outside ones included. From `cargo tree`:
-/// the graph in cargo's metadata also holds optional crates that no feature asks for.
-pub fn built_crates(root: &Path) -> Result<Vec<String>> {
+/// All crates that are built for this machine, outside ones included. From `cargo tree`: the graph
+/// in cargo's metadata also holds optional crates that no feature asks for.
+pub fn built_packages(root: &Path) -> Result<Vec<Package>> {
     let tree = output(
         Command::new(cargo())
             .args([
@@ -67,18 +68,37 @@ pub fn built_crates(root: &Path) -> Result<Vec<String>> {
                 "--edges",
                 "normal,build,dev",
             ])
-            .args(["--prefix", "none", "--format", "{p}"])
+            .args(["--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"])
             .current_dir(root),
     )
     .context("cargo tree needs the crates on disk: run `cargo fetch` once")?;
-    let mut names: Vec<String> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .map(str::to_owned)
-        .collect();
-    names.sort();
-    names.dedup();
-    Ok(names)
+    let mut lines: Vec<&str> = tree.lines().collect();
+    lines.sort_unstable();
+    lines.dedup();
+    Ok(lines.into_iter().filter_map(built_package).collect())
+}
+
+/// `name v1.2.3 (proc-macro) (folder or address)`, a tab and the licence.
+fn built_package(line: &str) -> Option<Package> {
+    let (package, licence) = line.split_once('\t')?;
+    let mut words = package.split(' ');
+    let name = words.next()?.to_owned();
+    let source = words.find(|word| word.starts_with('(') && *word != "(proc-macro)");
+    let source = source.map(|word| word.trim_matches(['(', ')']).to_owned());
+    let licence = licence.to_owned();
+    Some(Package {
+        name,
+        source,
+        licence,
+    })
+}
+
+/// The platform of this machine, as the compiler names it.
+pub fn host(root: &Path) -> Result<String> {
+    let about = output(Command::new("rustc").arg("-vV").current_dir(root))?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .context("rustc does not say for which platform it is")
 }
 
 /// The elements of a JSON array; none when it is something else.
@@ -130,4 +150,33 @@ fn output(command: &mut Command) -> Result<String> {
         );
     }
     String::from_utf8(out.stdout).with_context(|| format!("{program} printed invalid UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expect: (&str, Option<&str>, &str)) {
+        let package = built_package(line).unwrap();
+        let source = package.source.as_deref();
+        assert_eq!(
+            (package.name.as_str(), source, package.licence.as_str()),
+            expect
+        );
+    }
+
+    #[test]
+    fn a_built_crate_is_read_with_source_and_licence() {
+        check(
+            "serde v1.0.1\tMIT OR Apache-2.0",
+            ("serde", None, "MIT OR Apache-2.0"),
+        );
+        check("a v1.0.0 (proc-macro)\tMIT", ("a", None, "MIT"));
+        let git = "https://example.com/a#01";
+        check(
+            &format!("a v1.0.0 (proc-macro) ({git})\tMIT"),
+            ("a", Some(git), "MIT"),
+        );
+        check("b v1.0.0\t", ("b", None, ""));
+    }
 }

@@ -1,6 +1,6 @@
 //! The checks on the real workspace: a plain test run refuses what `cargo xtask ci` refuses.
 
-use xtask::{Fault, fault, layers, tidy, workspace};
+use xtask::{Fault, fault, layers, packages, tidy, workspace};
 
 fn demand_none(faults: &[Fault]) {
     assert!(
@@ -14,6 +14,11 @@ fn demand_none(faults: &[Fault]) {
 #[test]
 fn the_layers_of_the_workspace_hold() {
     demand_none(&layers::check(&workspace::root()).unwrap());
+}
+
+#[test]
+fn what_comes_from_outside_may_be_used() {
+    demand_none(&packages::check(&workspace::root()).unwrap());
 }
 
 #[test]
@@ -34,9 +39,11 @@ fn the_checks_look_at_the_real_files() {
             "{path} is not looked at"
         );
     }
-    let built = workspace::built_crates(&workspace::root()).unwrap();
-    assert!(
-        built.iter().any(|name| name == "holdline-core"),
-        "metadata lists no crates"
-    );
+    let built = workspace::built_packages(&workspace::root()).unwrap();
+    for name in ["holdline-core", "tokio", "aws-lc-sys"] {
+        assert!(
+            built.iter().any(|it| it.name == name),
+            "{name} is not looked at"
+        );
+    }
 }

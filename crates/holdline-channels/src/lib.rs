@@ -4,6 +4,8 @@
 pub mod adapt;
 pub mod email;
 pub mod feeds;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod http;
 pub mod phone;
 mod say;

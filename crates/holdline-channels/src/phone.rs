@@ -33,7 +33,7 @@ impl Phone {
     pub fn parse(text: &str, region: Option<&str>) -> Result<Self, PhoneError> {
         let plain = plain(text)?;
         if plain.starts_with('+') {
-            return international(&plain).map(|number| Self::of(&number));
+            return Self::settled(&international(&plain)?);
         }
         let with_code = international(&format!("+{plain}"));
         let local = region
@@ -42,9 +42,9 @@ impl Phone {
             .filter(|number| PHONE_NUMBER_UTIL.is_possible_number(number));
         // Digits as WhatsApp writes them carry the country code; home numbers come second.
         match (with_code, local) {
-            (Ok(number), _) if number.is_valid() => Ok(Self::of(&number)),
-            (_, Some(number)) => Ok(Self::of(&number)),
-            (with_code, None) => with_code.map(|number| Self::of(&number)),
+            (Ok(number), _) if number.is_valid() => Self::settled(&number),
+            (_, Some(number)) => Self::settled(&number),
+            (with_code, None) => Self::settled(&with_code?),
         }
     }
 
@@ -102,8 +102,19 @@ impl Phone {
         mint_user_id(self.region().as_deref(), key)
     }
 
-    fn of(number: &PhoneNumber) -> Self {
-        Self(number.format_as(PhoneNumberFormat::E164).into_owned())
+    /// The form that reads back as itself. Odd numbers with several trunk zeros lose one at each
+    /// reading, and a person must have one address.
+    fn settled(number: &PhoneNumber) -> Result<Self, PhoneError> {
+        let written = |number: &PhoneNumber| number.format_as(PhoneNumberFormat::E164).into_owned();
+        let mut form = written(number);
+        for _ in 0..READINGS_MAX {
+            let next = written(&international(&form)?);
+            if next == form {
+                return Ok(Self(form));
+            }
+            form = next;
+        }
+        Err(PhoneError::Length)
     }
 
     fn parsed(&self) -> Option<PhoneNumber> {
@@ -177,6 +188,9 @@ fn argentina(digits: &str) -> Option<String> {
 
 const PUNCTUATION: &str = "-().\u{2010}\u{2011}\u{2012}\u{2013}\u{2212}/";
 
+/// Readings until a number has to read back as itself.
+const READINGS_MAX: usize = 8;
+
 /// As many as the provider's own ids have.
 const USER_ID_DIGITS: usize = 20;
 
@@ -197,6 +211,23 @@ mod tests {
             expect,
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_read_reads_back_as_itself() {
+        for text in [
+            "008 20032001",
+            "5500951228275",
+            "+550095122827",
+            "+82 00 32 001",
+        ] {
+            let Ok(phone) = Phone::parse(text, None) else {
+                continue;
+            };
+            check(phone.e164(), None, Ok(phone.e164()));
+            check(phone.wa_id(), None, Ok(phone.e164()));
+        }
+        check("008 20032001", None, Ok("+8232001"));
     }
 
     #[test]

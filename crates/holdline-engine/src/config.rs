@@ -1,5 +1,6 @@
 //! The numbers and lists the engine runs by. Filled by the binary's configuration.
 
+use crate::cluster::ClusterConfig;
 use holdline_core::ChannelKind;
 use holdline_core::health::BoardConfig;
 use holdline_core::message::Priority;
@@ -14,6 +15,8 @@ pub const RAW_QUEUE_MAX: usize = 4_096;
 pub const TURN_EVENTS_MAX: usize = 1_024;
 /// A message in a pause longer than this is passed by later ones of the same person.
 pub const ORDER_WAIT_MAX_MS: u64 = 30_000;
+/// Waiting messages of one priority in memory, unless configured otherwise: some 50 MB.
+pub const WINDOW_MAX: usize = 50_000;
 /// How long an address counts as unreachable after the provider said so.
 pub const UNREACHABLE_MS: u64 = 24 * 3_600_000;
 /// A conversation stays on the channel where the person last wrote for this long.
@@ -30,6 +33,8 @@ pub struct EngineConfig {
     /// Time to live by priority, unless the message names its own.
     pub expiry_ms: [u64; 4],
     pub open_messages_max: usize,
+    /// Waiting messages of one priority that are kept in memory; the rest waits in the store.
+    pub window_max: usize,
     pub routes: Vec<RouteConfig>,
     pub board: BoardConfig,
     /// An SMS may go to the person's WhatsApp number when no SMS address is known.
@@ -43,6 +48,8 @@ pub struct EngineConfig {
     /// How long an idempotency key is remembered.
     pub key_kept_ms: u64,
     pub hooks: HookPolicy,
+    /// `None` where one process has the store for itself.
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl EngineConfig {

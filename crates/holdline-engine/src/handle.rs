@@ -1,5 +1,7 @@
 //! The engine as the rest of the binary sees it: a handle to ask, and the loops to be run.
 
+use crate::cluster::handoff::Handoff;
+use crate::cluster::{ClusterLoop, hand_to};
 use crate::config::{EngineConfig, RAW_QUEUE_MAX};
 use crate::driver::{Driver, event::Event, mailbox};
 use crate::intake;
@@ -7,7 +9,7 @@ use crate::perform::Worker;
 use crate::ports::channel::HookRefusal;
 use crate::ports::ops::GroupResult;
 use crate::ports::records::HoldRecord;
-use crate::ports::{Channel, HookRequest, Op, Store, StoreError};
+use crate::ports::{Channel, HookRequest, Lease, Op, Partition, Store, StoreError};
 use crate::post::PostLoop;
 use crate::receive::keywords;
 use crate::receive::{self, HookError, ReceiveLoop};
@@ -15,6 +17,7 @@ use crate::request::{Accepted, Check, NewMessage, Refusal, RouteStatus, Told, To
 use crate::shared::batcher::{BatchLoop, batcher};
 use crate::shared::counts::Counts;
 use crate::shared::endpoints::Endpoints;
+use crate::shared::storing::StoreFault;
 use crate::shared::{Ports, Queues, Shared};
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::sync::Arc;
@@ -38,6 +41,7 @@ pub struct Loops {
     pub receive: ReceiveLoop,
     pub post: PostLoop,
     pub help: HelpLoop,
+    pub cluster: ClusterLoop,
     /// What should be looked at outside; answers come back by [`Engine::tell`].
     pub checks: mpsc::Receiver<Check>,
     /// WABAs whose templates should be synced soon.
@@ -73,7 +77,8 @@ impl Engine {
             checks: checks_tx,
         };
         let shared = Arc::new(Shared::new(ports, config, queues, endpoints));
-        let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx).await?;
+        let (ended, driver_ended) = oneshot::channel();
+        let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx, ended).await?;
         let loops = Loops {
             batch,
             driver,
@@ -84,6 +89,7 @@ impl Engine {
                 shared: Arc::clone(&shared),
                 wishes: help_rx,
             },
+            cluster: ClusterLoop::new(&shared, driver_ended),
             checks,
             template_wishes,
         };
@@ -103,7 +109,11 @@ impl Engine {
     /// # Errors
     /// When it is unknown or has ended.
     pub async fn cancel(&self, id: MessageId) -> Result<(), Refusal> {
-        self.ask(id, |reply| Event::Cancel { id, reply }).await
+        self.ask(id, &Handoff::cancel(id), |reply| Event::Cancel {
+            id,
+            reply,
+        })
+        .await
     }
 
     /// Looks at a waiting message now instead of later.
@@ -111,7 +121,11 @@ impl Engine {
     /// # Errors
     /// When it is unknown or has ended.
     pub async fn retry_now(&self, id: MessageId) -> Result<(), Refusal> {
-        self.ask(id, |reply| Event::RetryNow { id, reply }).await
+        self.ask(id, &Handoff::retry_now(id), |reply| Event::RetryNow {
+            id,
+            reply,
+        })
+        .await
     }
 
     /// A look outside showed something.
@@ -150,6 +164,45 @@ impl Engine {
     /// When the store cannot; a conflict is no error but the inner result.
     pub async fn commit(&self, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
         self.shared.batcher.commit(ops).await
+    }
+
+    /// Writes something small, to learn whether the store takes writes again.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe_store(&self) -> Result<(), StoreError> {
+        let op = Op::Setting {
+            key: String::from("store_probe"),
+            value: self.now().0.to_string(),
+        };
+        match self.commit(vec![op]).await {
+            Ok(_) => {
+                self.shared.storing.works();
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.storing.failed(&error, self.now());
+                Err(error)
+            }
+        }
+    }
+
+    /// Why nothing can be stored, as the last commit said.
+    #[must_use]
+    pub fn store_fault(&self) -> Option<StoreFault> {
+        self.shared.storing.fault()
+    }
+
+    /// Why a new message would be refused now, before it is looked at.
+    #[must_use]
+    pub fn refuses(&self) -> Option<String> {
+        self.shared.storing.refuses()
+    }
+
+    /// New messages are refused from now on, for this reason; `None` = taken again. What was
+    /// accepted, outcomes and webhooks go on.
+    pub fn close_intake(&self, why: Option<String>) {
+        self.shared.storing.close(why);
     }
 
     #[must_use]
@@ -210,6 +263,17 @@ impl Engine {
         self.channel(channel)?.handshake(query)
     }
 
+    /// Whether this node has to do what comes with a lease; always where there is only one.
+    #[must_use]
+    pub fn holds(&self, lease: Lease) -> bool {
+        self.shared.holds(lease)
+    }
+
+    /// Other nodes may have handed something over: a hint, it is looked for anyway.
+    pub fn look_for_handoffs(&self) {
+        self.shared.handoff_wake.notify_one();
+    }
+
     /// To be called after endpoints were written.
     ///
     /// # Errors
@@ -244,12 +308,23 @@ impl Engine {
     async fn ask(
         &self,
         id: MessageId,
+        elsewhere: &Handoff,
         event: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Event,
     ) -> Result<(), Refusal> {
-        if self.shared.store.message(id).await?.is_none() {
+        let Some(stored) = self.shared.store.message(id).await? else {
             return Err(Refusal::UnknownMessage);
+        };
+        let partition = Partition::of_contact(stored.message.contact);
+        if self.shared.owns(partition) {
+            return self.say(event).await;
         }
-        self.say(event).await
+        if stored.delivery.state.is_ended() {
+            return Err(Refusal::AlreadyEnded);
+        }
+        let op = hand_to(&self.shared, partition, elsewhere);
+        let kept = self.shared.batcher.commit(vec![op]).await?;
+        debug_assert!(kept.is_ok(), "a handoff conflicts with nothing");
+        Ok(())
     }
 
     async fn say(
@@ -307,6 +382,7 @@ mod tests {
             spawnable(loops.receive.run());
             spawnable(loops.post.run());
             spawnable(loops.help.run());
+            spawnable(loops.cluster.run());
             loops
                 .workers
                 .into_iter()

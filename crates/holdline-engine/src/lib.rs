@@ -3,6 +3,7 @@
 //! Async, and only against [`ports`]. Never spawns a task, opens a socket or a file, or reads a
 //! clock of its own: the binary does, so that a simulator can run the same code on one thread.
 
+pub mod cluster;
 pub mod config;
 pub mod contract;
 mod driver;
@@ -19,6 +20,7 @@ mod shared;
 mod tests;
 mod watch;
 
+pub use cluster::{ClusterConfig, ClusterLoop};
 pub use config::EngineConfig;
 pub use driver::Driver;
 pub use handle::{Engine, HelpLoop, Loops};
@@ -28,3 +30,4 @@ pub use receive::{HookError, ReceiveLoop};
 pub use shared::Ports;
 pub use shared::batcher::BatchLoop;
 pub use shared::counts::Counts;
+pub use shared::storing::StoreFault;

@@ -1,7 +1,6 @@
 //! Posts events to apps: at least once, in order per message or person, with growing gaps for
 //! seven days. Durable: an event is a row until its endpoint has taken it.
 
-use crate::ports::Partitions;
 use crate::ports::hook::HookOutcome;
 use crate::ports::ops::Op;
 use crate::ports::records::{EndpointRecord, HookRecord};
@@ -119,7 +118,7 @@ async fn look(
     let latest = now.plus_ms(LOOK_MS_MAX);
     let due = match shared
         .store
-        .hooks_due(Partitions::ALL, now, &full, limit)
+        .hooks_due(shared.owned(), now, &full, limit)
         .await
     {
         Ok(due) => due,
@@ -130,7 +129,7 @@ async fn look(
     };
     let next = shared
         .store
-        .hooks_next_due(Partitions::ALL)
+        .hooks_next_due(shared.owned())
         .await
         .ok()
         .flatten();

@@ -1,7 +1,8 @@
 //! Feeds the health board: turns what the driver sees into signals, and remembers for a minute
 //! which accepted attempts still owe a receipt. Decides nothing.
 
-use holdline_core::health::{Board, ReceiptSign, Signal};
+use crate::driver::RouteTable;
+use holdline_core::health::{ReceiptSign, Signal};
 use holdline_core::message::Progress;
 use holdline_core::routing::RouteIx;
 use holdline_core::{AttemptKey, MessageId, Timestamp};
@@ -31,7 +32,7 @@ impl Watch {
     /// An attempt was accepted; `reached`: receipts that were quicker than the answer.
     pub(crate) fn accepted(
         &mut self,
-        board: &mut Board,
+        routes: &mut RouteTable,
         key: AttemptKey,
         (route, at): (RouteIx, Timestamp),
         reached: Progress,
@@ -40,7 +41,7 @@ impl Watch {
         if self.awaited.len() >= AWAITED_MAX {
             return;
         }
-        board.observe(&Signal::Accepted { route, at });
+        routes.observe(&Signal::Accepted { route, at });
         self.by_age.push_back((at, key));
         self.awaited.insert(
             key,
@@ -51,14 +52,14 @@ impl Watch {
             },
         );
         if reached >= Progress::Sent {
-            self.receipt(board, key, reached, at);
+            self.receipt(routes, key, reached, at);
         }
     }
 
     /// A receipt came. One that says that it failed for this person proves the provider's work too.
     pub(crate) fn receipt(
         &mut self,
-        board: &mut Board,
+        routes: &mut RouteTable,
         key: AttemptKey,
         reached: Progress,
         at: Timestamp,
@@ -70,7 +71,7 @@ impl Watch {
             route, accepted_at, ..
         } = *awaited;
         if !std::mem::replace(&mut awaited.sent, true) {
-            board.observe(&Signal::Receipt {
+            routes.observe(&Signal::Receipt {
                 route,
                 accepted_at,
                 at,
@@ -79,7 +80,7 @@ impl Watch {
         }
         if reached >= Progress::Delivered {
             let kind = ReceiptSign::Delivered;
-            board.observe(&Signal::Receipt {
+            routes.observe(&Signal::Receipt {
                 route,
                 accepted_at,
                 at,

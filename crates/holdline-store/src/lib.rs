@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub async fn open_url(url: &str, exclusive: bool) -> Result<Arc<dyn Store>, StoreError> {
     let options = SqliteOptions {
         exclusive,
+        leave_log: !exclusive,
         ..options_of(url)?
     };
     Ok(Arc::new(sqlite::open(options).await?))

@@ -11,6 +11,8 @@ use holdline_channels::{BuildError, ChannelsConfig};
 use holdline_engine::ports::Channel;
 use std::sync::Arc;
 
+const HOUR_MS: u64 = 3_600_000;
+
 /// Every channel that is configured.
 pub(crate) fn build(
     config: &Config,
@@ -74,6 +76,7 @@ fn whatsapp(config: &Config) -> WhatsappConfig {
             .iter()
             .filter_map(|it| echo_pair(config, it))
             .collect(),
+        webhook_age_ms_max: u64::from(whatsapp.webhook_age_max_h) * HOUR_MS,
         user_agent: config.net.user_agent.clone(),
         timeout_ms: whatsapp.timeout_ms,
         connect_timeout_ms: whatsapp.connect_timeout_ms,

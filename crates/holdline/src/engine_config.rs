@@ -7,7 +7,7 @@ use holdline_core::health::BoardConfig;
 use holdline_core::message::Priority;
 use holdline_core::routing::{GateConfig, Policy};
 use holdline_engine::EngineConfig;
-use holdline_engine::config::{HookPolicy, RouteConfig};
+use holdline_engine::config::{HookPolicy, RouteConfig, WINDOW_MAX};
 use std::collections::BTreeMap;
 
 const DAY_MS: u64 = 86_400_000;
@@ -32,6 +32,7 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
         ],
         expiry_ms: Priority::ALL.map(|_| failover.expires_after_s * 1_000),
         open_messages_max: config.limits.open_messages_max,
+        window_max: WINDOW_MAX,
         routes: routes(config),
         board: board(config),
         sms_from_whatsapp: config.sms.derive_from_whatsapp,
@@ -44,6 +45,7 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
         app_senders: app_senders(config),
         key_kept_ms: u64::from(config.retention.idempotency_days) * DAY_MS,
         hooks: HookPolicy::default(),
+        cluster: None,
     }
 }
 

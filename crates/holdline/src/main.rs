@@ -1,38 +1,7 @@
-//! Starts the program: one crypto provider, one runtime, then the command line. Decides nothing.
+//! Starts the program. Decides nothing.
 
-mod channels;
-mod cli;
-mod clock;
-mod config;
-mod demo;
-mod engine_config;
-mod http;
-mod library;
-mod listen;
-mod render;
-mod secret;
-mod telemetry;
-mod tls;
-mod upkeep;
-mod watch;
-mod wiring;
-
-use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    holdline_channels::http::install_crypto();
-    let cli = cli::Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: the runtime cannot start: {error}");
-            return cli::Exit::Failed.into();
-        }
-    };
-    let context = cli::Context::new(cli.global);
-    runtime.block_on(cli::run(cli.command, &context)).into()
+    holdline::run()
 }

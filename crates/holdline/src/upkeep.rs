@@ -1,11 +1,14 @@
 //! What runs beside the engine: the apps of the configuration, the sync of templates, and the
 //! cleaning of what retention no longer allows. Small steps, so that intake is never held up.
 
+pub(crate) mod backup;
+pub(crate) mod room;
+
 use crate::config::App;
 use crate::http::state::AppState;
 use holdline_core::{Redacted, Timestamp};
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord, TemplateRecord};
-use holdline_engine::ports::{Op, StoreError};
+use holdline_engine::ports::{Lease, Op, StoreError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -185,7 +188,7 @@ fn template_record(
 /// Deletes what is older than retention allows, and files that have expired.
 pub(crate) async fn keep_house(state: AppState, mut shutdown: watch::Receiver<bool>) {
     loop {
-        let pause = match clean(&state).await {
+        let pause = match clean_if_ours(&state).await {
             Ok(true) => CLEAN_STEP,
             Ok(false) => CLEAN_ROUND,
             Err(error) => {
@@ -197,6 +200,14 @@ pub(crate) async fn keep_house(state: AppState, mut shutdown: watch::Receiver<bo
             () = sleep(pause) => {}
             _ = shutdown.changed() => return,
         }
+    }
+}
+
+/// One node of a cluster keeps house for all.
+async fn clean_if_ours(state: &AppState) -> Result<bool, StoreError> {
+    match state.engine.holds(Lease::Upkeep) {
+        true => clean(state).await,
+        false => Ok(false),
     }
 }
 

@@ -14,12 +14,14 @@ use crate::render::EventRenderer;
 use crate::telemetry::Metrics;
 use crate::tls::{RELOAD_INTERVAL, TlsReloader};
 use crate::upkeep;
+use crate::upkeep::backup::Keeper;
 use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
 use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
 use holdline_engine::{Engine, Loops, Ports};
+use holdline_store::sqlite::upkeep::backup::LogCopies;
 use holdline_store::{FileBlobs, SqliteOptions, options_of, sqlite};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +67,11 @@ impl Server {
             .map(|(tls, _)| tls.local_addr())
             .transpose()?;
         let public_base: Arc<str> = config.http.public_base(address).into();
-        let store = open_store(&config.storage).await?;
+        let copies = config.backup.folder.is_some().then(|| {
+            let path = config.storage.sqlite_path();
+            Arc::new(LogCopies::new(&path))
+        });
+        let store = open_store(&config.storage, copies.clone()).await?;
         let (state, loops) = assemble(&config, store, &public_base).await?;
         let (stop, shutdown) = watch::channel(false);
         let mut server = Self {
@@ -77,6 +83,11 @@ impl Server {
             rest: JoinSet::new(),
         };
         upkeep::register_apps(&state).await?;
+        let keeper = copies
+            .and_then(|copies| Keeper::of(&config.backup, &config.storage, &copies, &state.backup));
+        if let Some(keeper) = keeper {
+            server.rest.spawn(keeper.run(shutdown.clone()));
+        }
         server.spawn_loops(loops, &state, &shutdown)?;
         server.spawn_listeners(listeners, &config, &http::router(state), &shutdown);
         Ok(server)
@@ -105,6 +116,7 @@ impl Server {
         self.rest.spawn(loops.receive.run());
         self.rest.spawn(loops.post.run());
         self.rest.spawn(loops.help.run());
+        self.rest.spawn(loops.cluster.run());
         for worker in loops.workers {
             self.rest.spawn(worker.run());
         }
@@ -114,6 +126,8 @@ impl Server {
             wishes,
             shutdown.clone(),
         ));
+        self.rest
+            .spawn(upkeep::room::watch_room(state.clone(), shutdown.clone()));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
         Ok(())
@@ -127,6 +141,8 @@ impl Server {
         shutdown: &watch::Receiver<bool>,
     ) {
         let limits = ListenLimits::from(&config.http);
+        let count = 1 + usize::from(listeners.tls.is_some());
+        listen::make_room(limits.connections_max.saturating_mul(count));
         let plain = listen::serve(
             listeners.plain,
             None,
@@ -171,8 +187,15 @@ fn open_listeners(config: &Config) -> anyhow::Result<Listeners> {
     })
 }
 
-async fn open_store(storage: &Storage) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(sqlite::open(store_options(storage)?).await?))
+async fn open_store(
+    storage: &Storage,
+    copies: Option<Arc<LogCopies>>,
+) -> Result<Arc<dyn Store>, StoreError> {
+    let options = SqliteOptions {
+        copies,
+        ..store_options(storage)?
+    };
+    Ok(Arc::new(sqlite::open(options).await?))
 }
 
 fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
@@ -226,6 +249,8 @@ async fn assemble(
         public_base: Arc::clone(public_base),
         memo: Arc::new(Memo::default()),
         feeds: Arc::new(FeedCell::new(&config.feeds())),
+        backup: Arc::default(),
+        room: Arc::default(),
     };
     Ok((state, loops))
 }

@@ -2,7 +2,7 @@
 //! `~struck~` kept as such, addresses of the web as links. Adds no style and no outside content.
 
 /// One `<p>` for each paragraph.
-pub(super) fn render(paragraphs: &[String]) -> String {
+pub(crate) fn render(paragraphs: &[String]) -> String {
     paragraphs
         .iter()
         .map(|text| format!("<p>{}</p>\n", paragraph(text)))
@@ -10,7 +10,7 @@ pub(super) fn render(paragraphs: &[String]) -> String {
 }
 
 /// The text without its marks, for a subject line.
-pub(super) fn without_marks(text: &str) -> String {
+pub(crate) fn without_marks(text: &str) -> String {
     marked(
         text.trim(),
         &mut |_, inner| inner.to_owned(),

@@ -3,7 +3,7 @@
 //! Never sends, and never guesses: what cannot be said is refused with the reason.
 
 mod choose;
-mod html;
+pub(crate) mod html;
 mod interactive;
 mod template;
 mod vcard;

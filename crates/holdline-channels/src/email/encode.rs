@@ -13,10 +13,10 @@ use mail_builder::headers::raw::Raw;
 use std::fmt;
 
 /// Longest subject, in characters.
-pub(super) const SUBJECT_CHARS_MAX: usize = 150;
+pub(crate) const SUBJECT_CHARS_MAX: usize = 150;
 
 /// Longest address (RFC 5321), in bytes.
-pub(super) const ADDRESS_BYTES_MAX: usize = 254;
+pub(crate) const ADDRESS_BYTES_MAX: usize = 254;
 
 /// A name with an address that is safe to write into a command or a header.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,31 +26,31 @@ pub struct Mailbox {
 }
 
 /// A file that goes along.
-pub(super) struct File {
-    pub(super) name: String,
-    pub(super) mime: String,
-    pub(super) bytes: Bytes,
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) mime: String,
+    pub(crate) bytes: Bytes,
 }
 
 /// A mail ready to be submitted.
-pub(super) struct Mail {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Mail {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) bytes: Vec<u8>,
     /// Without the angle brackets.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 /// What a mail is made of.
-pub(super) struct Draft<'a> {
-    pub(super) id: MessageId,
-    pub(super) from: &'a Mailbox,
-    pub(super) to: &'a Mailbox,
-    pub(super) adapted: &'a Adapted,
-    pub(super) files: Vec<File>,
+pub(crate) struct Draft<'a> {
+    pub(crate) id: MessageId,
+    pub(crate) from: &'a Mailbox,
+    pub(crate) to: &'a Mailbox,
+    pub(crate) adapted: &'a Adapted,
+    pub(crate) files: Vec<File>,
     /// The first and the last mail of the conversation.
-    pub(super) thread: Option<(MessageId, MessageId)>,
-    pub(super) now: Timestamp,
+    pub(crate) thread: Option<(MessageId, MessageId)>,
+    pub(crate) now: Timestamp,
 }
 
 impl Mailbox {
@@ -109,7 +109,7 @@ pub(super) fn mailboxes(config: &EmailConfig) -> Result<(Mailbox, Option<Mailbox
     Ok((from, reply_to.transpose()?))
 }
 
-pub(super) fn mail(draft: Draft<'_>, reply_to: Option<&Mailbox>, config: &EmailConfig) -> Mail {
+pub(crate) fn mail(draft: Draft<'_>, reply_to: Option<&Mailbox>, config: &EmailConfig) -> Mail {
     let domain = draft.from.domain();
     let id = message_id(draft.id, domain);
     let mut builder = MessageBuilder::new()

@@ -4,7 +4,7 @@
 mod classify;
 mod client;
 mod config;
-mod encode;
+pub(crate) mod encode;
 mod pool;
 mod session;
 

@@ -16,7 +16,7 @@ struct Service {
 }
 
 /// The state of one organization.
-pub(super) fn parse(orgs: &[u8], outages: &[u8], org: &str, now: Timestamp) -> Shape<Parsed> {
+pub(crate) fn parse(orgs: &[u8], outages: &[u8], org: &str, now: Timestamp) -> Shape<Parsed> {
     let services = services(&json::document(orgs)?, org)?;
     let outages = json::document(outages)?;
     let mut gather = Gather::new();

@@ -6,11 +6,11 @@
 mod client;
 mod config;
 mod json;
-mod metastatus;
-mod reading;
-mod statuspage;
-mod syndication;
-mod times;
+pub(crate) mod metastatus;
+pub(crate) mod reading;
+pub(crate) mod statuspage;
+pub(crate) mod syndication;
+pub(crate) mod times;
 mod words;
 
 #[cfg(test)]

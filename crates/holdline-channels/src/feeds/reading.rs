@@ -60,13 +60,13 @@ pub enum FeedAnswer {
 
 /// A reading, and the words in it that have no known meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parsed {
-    pub(super) reading: FeedReading,
-    pub(super) unknown: Vec<String>,
+pub(crate) struct Parsed {
+    pub(crate) reading: FeedReading,
+    pub(crate) unknown: Vec<String>,
 }
 
 /// Why a body is not understood.
-pub(super) type Shape<T> = Result<T, String>;
+pub(crate) type Shape<T> = Result<T, String>;
 
 /// Gathers a reading from a body, piece by piece.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Gather {
 }
 
 /// `text` on one line, cut to a length.
-pub(super) fn clip(text: &str, chars_max: usize) -> String {
+pub(crate) fn clip(text: &str, chars_max: usize) -> String {
     let mut kept = String::new();
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     for word in words.filter(|word| !word.is_empty()) {

@@ -14,7 +14,7 @@ const UPDATES: &[&str] = &["incident_updates", "event_updates", "updates"];
 const BEGAN: &[&str] = &["started_at", "starts_at", "scheduled_for", "created_at"];
 
 /// The state of a page. A `summary` must list its incidents; a mere state need not.
-pub(super) fn parse(body: &[u8], summary: bool, now: Timestamp) -> Shape<Parsed> {
+pub(crate) fn parse(body: &[u8], summary: bool, now: Timestamp) -> Shape<Parsed> {
     let page = json::document(body)?;
     let mut gather = Gather::new();
     if let Some(attributes) = page.pointer("/data/attributes") {

@@ -40,7 +40,7 @@ struct Walk {
 }
 
 /// The state that a feed tells.
-pub(super) fn parse(body: &[u8], now: Timestamp) -> Shape<Parsed> {
+pub(crate) fn parse(body: &[u8], now: Timestamp) -> Shape<Parsed> {
     let text = String::from_utf8_lossy(body);
     let entries = entries(text.trim_start_matches('\u{feff}').trim_start())?;
     let mut gather = Gather::new();

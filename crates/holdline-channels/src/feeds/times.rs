@@ -27,7 +27,7 @@ const ZONES: &[(&str, i64)] = &[
 ];
 
 /// An instant from text in any of the forms.
-pub(super) fn instant(text: &str) -> Option<Timestamp> {
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.len() > 64 || !text.is_ascii() {
         return None;

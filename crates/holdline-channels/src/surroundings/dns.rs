@@ -17,9 +17,9 @@ const ANSWER_BYTES_MAX: usize = 4096;
 
 /// What a resolver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) resolved: Resolved,
-    pub(super) addresses: Vec<IpAddr>,
+pub(crate) struct Found {
+    pub(crate) resolved: Resolved,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Found {
@@ -98,7 +98,7 @@ fn is_answer_to(answer: &Message, question: &Message) -> bool {
 }
 
 /// A truncated answer holds more addresses than fit: that is one all the same.
-fn meaning(answer: &Message) -> Found {
+pub(crate) fn meaning(answer: &Message) -> Found {
     let records = answer.answers.iter();
     let addresses: Vec<IpAddr> = records.filter_map(|record| record.data.ip_addr()).collect();
     let whole = answer.metadata.response_code == ResponseCode::NoError;

@@ -4,7 +4,7 @@
 
 mod client;
 mod config;
-mod dns;
+pub(crate) mod dns;
 mod report;
 
 #[cfg(test)]

@@ -8,5 +8,5 @@ mod smtp_peer;
 
 pub(crate) use dns_peer::{DnsPeer, DnsScript};
 pub(crate) use http_peer::{Answer, Call, HttpPeer, closed_port};
-pub(crate) use material::{TestLibrary, dispatch, media_record, raw, template_record};
+pub(crate) use material::{NOW, TestLibrary, dispatch, media_record, raw, template_record};
 pub(crate) use smtp_peer::{SmtpPeer, SmtpScript, Tls};

@@ -43,6 +43,7 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Update>, Inbound
     let mut updates = Vec::new();
     for entry in list(&body, "entry") {
         let waba_id = text(entry, "id").unwrap_or_default();
+        let entry_at = time_of(entry, "time");
         for change in list(entry, "changes") {
             let number = change
                 .pointer("/value/metadata")
@@ -55,12 +56,25 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Update>, Inbound
                 updates.push(Update {
                     waba_id,
                     phone_number_id,
+                    at: happened_at(&event).or(entry_at),
                     event,
                 });
             }
         }
     }
     Ok(updates)
+}
+
+fn happened_at(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::Receipt(receipt) => Some(receipt.at),
+        Event::Message(message) => Some(message.at),
+        Event::TemplateStatus(_)
+        | Event::AccountUpdate { .. }
+        | Event::PhoneQuality { .. }
+        | Event::ValueError { .. }
+        | Event::Other { .. } => None,
+    }
 }
 
 fn events(change: &Value, received_at: Timestamp) -> Vec<Event> {
@@ -223,10 +237,11 @@ fn template_status(value: &Value) -> TemplateStatus {
 
 /// Seconds or, as seen in the wild, milliseconds; as text or as number.
 fn time(item: &Value) -> Option<Timestamp> {
-    let number: i64 = text(item, "timestamp")?
-        .parse()
-        .ok()
-        .filter(|number| *number > 0)?;
+    time_of(item, "timestamp")
+}
+
+fn time_of(item: &Value, key: &str) -> Option<Timestamp> {
+    let number: i64 = text(item, key)?.parse().ok().filter(|number| *number > 0)?;
     let ms = if number >= FIRST_MS {
         number
     } else {

@@ -1,7 +1,7 @@
 //! WhatsApp by the Cloud API: its wire format, error classes, requests and webhooks.
 //! Pure but for `client`: nothing else here opens a socket or reads a clock.
 
-mod checks;
+pub(crate) mod checks;
 pub mod classify;
 pub mod client;
 pub mod definition;

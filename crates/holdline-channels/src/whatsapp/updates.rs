@@ -12,7 +12,17 @@ pub struct Update {
     pub waba_id: String,
     /// The number it happened at, where it happened at one.
     pub phone_number_id: Option<String>,
+    /// When it happened, where the provider says so.
+    pub at: Option<Timestamp>,
     pub event: Event,
+}
+
+impl Update {
+    /// How long ago it happened when it came in. What has no time counts as new.
+    #[must_use]
+    pub fn age_ms(&self, received_at: Timestamp) -> u64 {
+        self.at.map_or(0, |at| received_at.since_ms(at))
+    }
 }
 
 #[derive(Clone)]

@@ -97,7 +97,7 @@ impl Country {
         let digits = number.trim_start_matches('+');
         let code = |length: usize| digits.get(..length).and_then(|code| code.parse().ok());
         match code(1) {
-            None => Self::NONE,
+            None | Some(0) => Self::NONE,
             Some(one @ (1 | 7)) => Self(one),
             Some(_) => match code(2) {
                 Some(two) if has_two_digits(two) => Self(two),
@@ -222,6 +222,7 @@ mod tests {
             ("+97150123456", 971),
             ("+5511999999999", 55),
             ("", 0),
+            ("+013", 0),
             ("ann@example.com", 0),
             ("US.13491208655302741918", 0),
         ] {

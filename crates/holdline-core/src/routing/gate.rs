@@ -48,6 +48,8 @@ pub struct Gate {
     borne: Option<(f64, Timestamp)>,
     /// So much fails that more sends would tell nothing more.
     severe: bool,
+    /// Of the limits, when several nodes share a route.
+    share: f64,
 }
 
 /// Multiplicative decrease, additive increase (Chiu and Jain 1989), as TCP does: a throttle halves
@@ -71,6 +73,7 @@ impl Gate {
             health: Health::Up,
             borne: None,
             severe: false,
+            share: 1.0,
         }
     }
 
@@ -87,6 +90,14 @@ impl Gate {
             (_, Health::Up | Health::Suspect | Health::Degraded | Health::SelfImpaired) => {}
         }
         self.health = health;
+    }
+
+    /// From now on it may let out this share of what all together may, from 0 to 1.
+    pub fn set_share(&mut self, share: f64, now: Timestamp) {
+        if (self.share - share).abs() > f64::EPSILON {
+            self.fill(now);
+            self.share = share.clamp(0.0, 1.0);
+        }
     }
 
     /// Degraded, and much of it fails: what may wait is not sent into it. A few a second are as
@@ -134,7 +145,7 @@ impl Gate {
     /// Back from an outage and still below the full rate.
     #[must_use]
     pub fn is_ramping(&self, now: Timestamp) -> bool {
-        self.ramp_since.is_some() && self.rate(now) < self.limit(now)
+        self.ramp_since.is_some() && self.whole_rate(now) < self.limit(now)
     }
 
     /// Counts one attempt as having left.
@@ -190,6 +201,10 @@ impl Gate {
     }
 
     fn rate(&self, now: Timestamp) -> f64 {
+        self.share * self.whole_rate(now)
+    }
+
+    fn whole_rate(&self, now: Timestamp) -> f64 {
         match self.health {
             Health::Down | Health::AccountFault | Health::SelfImpaired => 0.0,
             Health::Recovering => self.config.trickle_per_s,

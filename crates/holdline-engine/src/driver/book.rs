@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     lane: Option<RouteIx>,
     /// Still holds back later messages of the same person and priority.
     ordered: bool,
+    /// Counted among those that wait.
+    counted: bool,
 }
 
 impl Entry {
@@ -42,6 +44,7 @@ impl Entry {
             wake,
             lane: None,
             ordered: true,
+            counted: false,
         }
     }
 }
@@ -63,11 +66,17 @@ pub(crate) struct Book {
     /// Ended in this turn: kept until that is committed, so that a later event of the turn finds
     /// the end and not the row before it.
     ended: Vec<MessageId>,
+    /// How many wait, by priority.
+    waiting: [usize; 4],
 }
 
 impl Book {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(crate) fn waiting(&self, priority: Priority) -> usize {
+        self.waiting[priority as usize]
     }
 
     pub(crate) fn get(&self, id: MessageId) -> Option<&Entry> {
@@ -99,6 +108,7 @@ impl Book {
         if entry.ordered {
             self.order.entry(key).or_default().push_back(id);
         }
+        count(&mut self.waiting, &mut entry);
         self.entries.insert(id, entry);
     }
 
@@ -113,6 +123,7 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
+        count(&mut self.waiting, entry);
         let state = entry.delivery.state;
         let waits_now = matches!(state, State::Waiting { due } if due <= now);
         let wake = if waits_now {
@@ -168,7 +179,12 @@ impl Book {
             leave_lane(entry, routes);
         }
         self.leave_order(id);
-        self.entries.remove(&id)
+        let mut gone = self.entries.remove(&id)?;
+        if std::mem::take(&mut gone.counted) {
+            let waiting = &mut self.waiting[gone.delivery.terms.priority as usize];
+            *waiting = waiting.saturating_sub(1);
+        }
+        Some(gone)
     }
 
     /// The next that is due and may go: not behind an earlier message of the same person.
@@ -342,6 +358,18 @@ impl Book {
             }
         }
     }
+}
+
+/// Keeps count of those that wait.
+fn count(waiting: &mut [usize; 4], entry: &mut Entry) {
+    let waits = matches!(entry.delivery.state, State::Waiting { .. });
+    let place = &mut waiting[entry.delivery.terms.priority as usize];
+    match (entry.counted, waits) {
+        (false, true) => *place += 1,
+        (true, false) => *place = place.saturating_sub(1),
+        (true, true) | (false, false) => {}
+    }
+    entry.counted = waits;
 }
 
 fn leave_lane(entry: &mut Entry, routes: &mut RouteTable) {

@@ -1,8 +1,10 @@
 //! What the driver is told, and what it hands out to be performed.
 
+use crate::cluster::Held;
 use crate::ports::channel::Dispatch;
+use crate::ports::cluster::{HandoffRecord, Partitions};
 use crate::ports::ops::{Accept, Op};
-use crate::ports::records::{HoldRecord, ReceiptRecord};
+use crate::ports::records::{HoldRecord, ReceiptRecord, RouteRecord};
 use crate::request::Told;
 use holdline_core::health::{InboundKind, NumberIx};
 use holdline_core::message::{Outcome, Receipt};
@@ -10,6 +12,7 @@ use holdline_core::routing::RouteIx;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 
 use super::turn::{AcceptAnswer, Reply};
+use tokio::sync::oneshot;
 
 /// Everything that can happen to the driver.
 pub(crate) enum Event {
@@ -41,6 +44,15 @@ pub(crate) enum Event {
     },
     /// A look outside.
     Told(Box<Told>),
+    /// The leases of this node, by the store's word.
+    Leases(Box<LeasesEvent>),
+    /// What other nodes handed over.
+    Handed(Handed),
+    /// Health as another node decided it, and what operators said there.
+    Follow {
+        routes: Vec<RouteRecord>,
+        holds: Vec<HoldRecord>,
+    },
     /// An operator speaks about a scope.
     Hold {
         hold: Box<HoldRecord>,
@@ -52,6 +64,22 @@ pub(crate) enum Event {
         reason: String,
         reply: Reply,
     },
+}
+
+pub(crate) struct LeasesEvent {
+    pub(crate) held: Held,
+    /// More than the share of this node.
+    pub(crate) give: Partitions,
+    /// Nodes that live, this one too.
+    pub(crate) nodes: usize,
+    /// Partitions that nothing is in flight for and that are no longer driven.
+    pub(crate) reply: oneshot::Sender<Partitions>,
+}
+
+pub(crate) struct Handed {
+    pub(crate) records: Vec<HandoffRecord>,
+    /// Dropped once they are done, or are to come again.
+    pub(crate) done: oneshot::Sender<()>,
 }
 
 /// A person wrote to one of our senders.

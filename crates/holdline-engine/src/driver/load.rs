@@ -6,49 +6,88 @@ use super::book::Entry;
 use super::outside::hold_of;
 use super::step::Extra;
 use super::turn::Turn;
+use crate::cluster::hand_to;
+use crate::cluster::handoff::Handoff;
+use crate::driver::event::ReceiptEvent;
 use crate::driver::routes::RouteTable;
 use crate::ports::records::{DeliveryState, MessageRecord, PlannedHop, StoredMessage};
-use crate::ports::store::PAGE_MAX;
-use crate::ports::{Partitions, StoreError};
+use crate::ports::store::{COMMIT_GROUPS_MAX, PAGE_MAX};
+use crate::ports::{Partition, Partitions, StoreError};
 use crate::shared::Shared;
 use holdline_core::health::Country;
 use holdline_core::message::{Delivery, Hop, State, Terms};
 use holdline_core::routing::RouteIx;
 use holdline_core::{MessageId, Timestamp};
 
-/// Commits of recovered deliveries, a page at a time.
-const RECOVER_GROUPS_MAX: usize = 1_000;
-
 impl Driver {
-    /// Takes up every open delivery. One that was in flight when the process died is in doubt;
-    /// waits for receipts begin again.
-    pub(super) async fn load(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    /// Takes up the open deliveries of these partitions: what is under way now, what waits by and
+    /// by. One that was in flight when the process died is in doubt; waits for receipts begin
+    /// again.
+    pub(super) async fn load(
+        &mut self,
+        partitions: Partitions,
+        turn: &mut Turn,
+    ) -> Result<(), StoreError> {
         let mut after = None;
         let (mut under_way, mut crashed) = (Vec::new(), 0_usize);
         loop {
-            let page = self
-                .shared
-                .store
-                .open_deliveries(Partitions::ALL, after, PAGE_MAX)
-                .await?;
+            let store = &self.shared.store;
+            let page = store.under_way(partitions, after, PAGE_MAX).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.message.id);
             for stored in page {
-                if !matches!(stored.delivery.state, State::Waiting { .. }) {
-                    under_way.push(stored.message.id);
+                if self.book.get(stored.message.id).is_some() {
+                    continue;
                 }
+                under_way.push(stored.message.id);
                 let in_flight = matches!(stored.delivery.state, State::InFlight { .. });
                 crashed += usize::from(in_flight);
-                self.take_up(stored, now);
+                self.take_up(stored, turn.now);
             }
         }
+        self.begin_backlog(partitions).await?;
         if crashed > 0 {
             tracing::warn!(
                 attempts = crashed,
                 "attempts were in flight: outcome unknown"
             );
         }
-        self.recover(&under_way, now).await
+        for id in under_way {
+            self.step(id, turn, Extra::default(), |machine, c| {
+                machine.handle_recovered(c)
+            });
+        }
+        Ok(())
+    }
+
+    /// Commits what was found at the start, before anything else happens.
+    pub(super) async fn finish_loading(&mut self, turn: Turn) -> Result<(), StoreError> {
+        for page in turn.groups.chunks(COMMIT_GROUPS_MAX) {
+            self.shared.store.commit(page.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what a receipt speaks of, if it is not open here; false when it is not this
+    /// node's: then the receipt is handed on.
+    pub(super) async fn find(
+        &mut self,
+        event: &ReceiptEvent,
+        turn: &mut Turn,
+    ) -> Result<bool, StoreError> {
+        let Some(stored) = self.shared.store.message(event.key.message).await? else {
+            return Ok(false);
+        };
+        let contact = stored.message.contact;
+        let drives = self.tenure.drives(contact);
+        if drives {
+            self.take_up(stored, turn.now);
+        } else {
+            let partition = Partition::of_contact(contact);
+            let op = hand_to(&self.shared, partition, &Handoff::receipt(event));
+            turn.push_alone(vec![op]);
+        }
+        Ok(drives)
     }
 
     /// Takes up an ended delivery for one late event; false when there is none.
@@ -60,14 +99,15 @@ impl Driver {
         let stored = self.shared.store.message(id).await.inspect_err(|error| {
             tracing::error!(message = %id, %error, "a late event could not be applied");
         })?;
-        let known = stored.is_some();
-        if let Some(stored) = stored {
+        let mine = stored.filter(|it| self.tenure.drives(it.message.contact));
+        let known = mine.is_some();
+        if let Some(stored) = mine {
             self.take_up(stored, now);
         }
         Ok(known)
     }
 
-    fn take_up(&mut self, stored: StoredMessage, now: Timestamp) {
+    pub(super) fn take_up(&mut self, stored: StoredMessage, now: Timestamp) {
         let StoredMessage { message, delivery } = stored;
         let ended = delivery.state.is_ended();
         let machine = machine_of(&message, Some(delivery), &mut self.routes, now);
@@ -78,21 +118,6 @@ impl Driver {
         if !ended {
             self.settle(message.id, now);
         }
-    }
-
-    async fn recover(&mut self, under_way: &[MessageId], now: Timestamp) -> Result<(), StoreError> {
-        for page in under_way.chunks(RECOVER_GROUPS_MAX) {
-            let mut turn = Turn::new(now);
-            for id in page {
-                self.step(*id, &mut turn, Extra::default(), |machine, c| {
-                    machine.handle_recovered(c)
-                });
-            }
-            if !turn.groups.is_empty() {
-                self.shared.store.commit(turn.groups.into()).await?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,9 +4,11 @@
 //! and only then answers callers and hands attempts to the performers. A process may die between
 //! any two of these: what was committed is found again, what was not had no effect.
 
+mod backlog;
 mod book;
 mod dispatch;
 pub(crate) mod event;
+mod lease;
 mod load;
 mod outside;
 mod routes;
@@ -17,11 +19,13 @@ mod verdict;
 
 use crate::config::{MAILBOX_MAX, TURN_EVENTS_MAX};
 use crate::perform::Worker;
-use crate::ports::StoreError;
 use crate::ports::ops::Op;
+use crate::ports::records::MessageRecord;
+use crate::ports::{Partitions, StoreError};
 use crate::request::{Refusal, Totals};
 use crate::shared::Shared;
 use crate::watch::Watch;
+use backlog::Backlog;
 use book::{Book, Entry};
 use event::{AcceptEvent, Event, OutcomeEvent, ReceiptEvent, Work};
 use holdline_core::health::{Ended, Evidence, NumberIx, Signal};
@@ -29,12 +33,13 @@ use holdline_core::message::{
     Delivery, Fault, FaultClass, Outcome, Progress, ReceiptKind, State, ThrottleScope,
 };
 use holdline_core::{MessageId, Timestamp};
+use lease::Tenure;
 use outside::Echoes;
-use routes::RouteTable;
+pub(crate) use routes::RouteTable;
 use std::sync::Arc;
 use step::Extra;
-use tokio::sync::mpsc;
-use turn::{Pending, Turn};
+use tokio::sync::{mpsc, oneshot};
+use turn::{After, Pending, Reply, Turn};
 
 /// Due deliveries looked at in one turn.
 const TURN_TIMERS_MAX: usize = 2_048;
@@ -58,6 +63,10 @@ pub struct Driver {
     work: Vec<Option<mpsc::Sender<Work>>>,
     /// Outcomes of attempts that were planned but did not leave, for the next turn.
     again: Vec<Event>,
+    tenure: Tenure,
+    backlog: Backlog,
+    /// Dropped when the driver has ended.
+    _ended: oneshot::Sender<()>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -81,9 +90,11 @@ impl Driver {
     pub(crate) async fn start(
         shared: Arc<Shared>,
         mailbox: mpsc::Receiver<Event>,
+        ended: oneshot::Sender<()>,
     ) -> Result<(Self, Vec<Worker>), StoreError> {
         let now = shared.clock.now();
         let routes = load::routes(&shared, now).await?;
+        let clustered = shared.config.cluster.is_some();
         let mut driver = Self {
             shared,
             mailbox,
@@ -94,9 +105,16 @@ impl Driver {
             learned_at: now,
             work: Vec::new(),
             again: Vec::new(),
+            tenure: Tenure::new(clustered),
+            backlog: Backlog::default(),
+            _ended: ended,
         };
         let workers = driver.open_work();
-        driver.load(now).await?;
+        if !clustered {
+            let mut turn = Turn::new(now);
+            driver.load(Partitions::ALL, &mut turn).await?;
+            driver.finish_loading(turn).await?;
+        }
         driver.show_routes(now);
         driver.publish(now);
         Ok((driver, workers))
@@ -108,6 +126,8 @@ impl Driver {
         while !self.is_finished() {
             self.wait(&mut events).await;
             let mut turn = Turn::new(self.shared.clock.now());
+            self.take_after(&mut turn);
+            self.refill(turn.now).await;
             if self.shared.stop.is_stopped() {
                 self.routes.close();
             }
@@ -122,6 +142,7 @@ impl Driver {
             self.dispatch(&mut turn);
             self.arrange(&mut turn);
             self.take_verdicts(&mut turn);
+            self.tell_others(&mut turn);
             self.show_routes(turn.now);
             self.finish(turn).await;
             self.publish(self.shared.clock.now());
@@ -147,7 +168,7 @@ impl Driver {
         if self.shared.stop.is_stopped() && self.again.is_empty() {
             return now.plus_ms(STOPPING_WAIT_MS);
         }
-        if self.book.has_ready() || !self.again.is_empty() {
+        if self.has_more() {
             return now;
         }
         let timer = self.book.next_timer().unwrap_or(Timestamp::MAX);
@@ -157,6 +178,14 @@ impl Driver {
             .min();
         let board = self.routes.board.wake_at(now);
         room.unwrap_or(Timestamp::MAX).min(timer).min(board)
+    }
+
+    /// There is something to do at once.
+    fn has_more(&self) -> bool {
+        self.book.has_ready()
+            || !self.again.is_empty()
+            || !self.tenure.after.is_empty()
+            || self.wants_refill()
     }
 
     async fn handle(&mut self, event: Event, turn: &mut Turn) {
@@ -169,15 +198,7 @@ impl Driver {
                 ops,
             } => {
                 self.routes.heard(&wrote, turn.now);
-                let mut applied = true;
-                for receipt in receipts {
-                    applied &= self.receipt(receipt, turn).await.is_ok();
-                }
-                if applied {
-                    turn.push_alone(ops);
-                } else {
-                    self.shared.read_raw_again();
-                }
+                self.receipts(receipts, ops, turn).await;
             }
             Event::Withdrawn {
                 contact,
@@ -188,32 +209,21 @@ impl Driver {
                     .await;
             }
             Event::Cancel { id, reply } => {
-                let known = self.is_open(id);
-                self.step(id, turn, Extra::default(), |machine, c| {
-                    machine.handle_cancel(c)
-                });
-                let answer = if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                };
-                turn.replies.push((reply, answer));
+                self.fetch(id, turn.now).await;
+                self.cancel(id, reply, turn);
             }
             Event::RetryNow { id, reply } => {
-                let known = self.is_open(id);
-                self.book.nudge(id, turn.now, &mut self.routes);
-                let answer = if known {
-                    Ok(())
-                } else {
-                    Err(Refusal::AlreadyEnded)
-                };
-                turn.replies.push((reply, answer));
+                self.fetch(id, turn.now).await;
+                self.retry_now(id, reply, turn);
             }
             Event::Probed { number, outcome } => self.probed(number, &outcome, turn),
             Event::Told(told) => {
                 self.told(*told, turn.now);
                 self.take_verdicts(turn);
             }
+            Event::Leases(event) => self.leases(*event, turn).await,
+            Event::Handed(handed) => self.handed(handed, turn).await,
+            Event::Follow { routes, holds } => self.follow(&routes, &holds, turn),
             Event::Hold { hold, reply } => self.hold(*hold, reply, turn),
             Event::Release {
                 scope,
@@ -226,9 +236,38 @@ impl Driver {
         }
     }
 
+    /// A webhook's receipts. It is done only when all of them are committed.
+    async fn receipts(&mut self, receipts: Vec<ReceiptEvent>, ops: Vec<Op>, turn: &mut Turn) {
+        let mut applied = true;
+        for receipt in receipts {
+            applied &= self.receipt(receipt, turn).await.is_ok();
+        }
+        if !applied {
+            self.shared.read_raw_again();
+        } else if self.tenure.is_clustered() {
+            turn.after.push(After { ops, done: None });
+        } else {
+            turn.push_alone(ops);
+        }
+    }
+
+    fn cancel(&mut self, id: MessageId, reply: Reply, turn: &mut Turn) {
+        let known = self.is_open(id);
+        self.step(id, turn, Extra::default(), |machine, c| {
+            machine.handle_cancel(c)
+        });
+        turn.replies.push((reply, open_or_ended(known)));
+    }
+
+    fn retry_now(&mut self, id: MessageId, reply: Reply, turn: &mut Turn) {
+        let known = self.is_open(id);
+        self.book.nudge(id, turn.now, &mut self.routes);
+        turn.replies.push((reply, open_or_ended(known)));
+    }
+
     fn probed(&mut self, number: NumberIx, outcome: &Outcome, turn: &mut Turn) {
         self.routes.sender_mut(number).probing = false;
-        self.routes.board.observe(&Signal::Probed {
+        self.routes.observe(&Signal::Probed {
             number,
             at: turn.now,
             evidence: Evidence::of(outcome),
@@ -247,8 +286,7 @@ impl Driver {
         if reply.is_closed() {
             return;
         }
-        let record = Arc::new(accept.message.clone());
-        let id = record.id;
+        let id = accept.message.id;
         if self.shared.stop.is_stopped() {
             let why = String::from("the server is stopping");
             let _ = reply.send(Err(Refusal::Unavailable {
@@ -257,24 +295,36 @@ impl Driver {
             }));
             return;
         }
-        let delivery = self.machine_of(&record, None, turn.now);
         let group = turn.group_of(id);
         for op in before {
             turn.push(id, op);
         }
+        let priority = accept.message.priority;
+        if self.is_behind(priority) {
+            turn.fences.push((group, accept.message.contact));
+            self.leave_behind(priority, id);
+        } else {
+            self.take_in(Arc::new(accept.message.clone()), turn.now);
+        }
         turn.push(id, Op::Accept(Box::new(accept)));
-        let app = self.shared.word(&record.app);
-        let sender = self.shared.word(&record.sender);
-        let mut entry = Entry::new(delivery, record.contact, app, sender);
-        entry.record = Some(record);
-        self.book.insert(entry);
-        self.settle(id, turn.now);
         turn.pending.push(Pending {
             id,
             group,
             answer,
             reply,
         });
+    }
+
+    /// A new message, with its body until the turn has ended.
+    fn take_in(&mut self, record: Arc<MessageRecord>, now: Timestamp) {
+        let id = record.id;
+        let delivery = self.machine_of(&record, None, now);
+        let app = self.shared.word(&record.app);
+        let sender = self.shared.word(&record.sender);
+        let mut entry = Entry::new(delivery, record.contact, app, sender);
+        entry.record = Some(record);
+        self.book.insert(entry);
+        self.settle(id, now);
     }
 
     async fn outcome(&mut self, event: OutcomeEvent, turn: &mut Turn) {
@@ -317,16 +367,16 @@ impl Driver {
     /// An error means that the store could not be read: the receipt has to come again.
     async fn receipt(&mut self, event: ReceiptEvent, turn: &mut Turn) -> Result<(), StoreError> {
         let id = event.key.message;
+        let open = self.book.get(id).is_some();
+        if !open && !self.find(&event, turn).await? {
+            return Ok(());
+        }
         if let ReceiptKind::Failed(fault) = &event.receipt.kind {
             self.failed_receipt(&event, fault.clone(), turn).await?;
         }
         if let ReceiptKind::Reached(progress) = &event.receipt.kind {
-            let board = &mut self.routes.board;
-            self.watch.receipt(board, event.key, *progress, turn.now);
-        }
-        let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await? {
-            return Ok(());
+            self.watch
+                .receipt(&mut self.routes, event.key, *progress, turn.now);
         }
         let extra = Extra {
             receipts: vec![event.record],
@@ -367,9 +417,8 @@ impl Driver {
             address,
         };
         // It will have no other receipt, whoever is to blame.
-        let board = &mut self.routes.board;
         self.watch
-            .receipt(board, event.key, Progress::Delivered, turn.now);
+            .receipt(&mut self.routes, event.key, Progress::Delivered, turn.now);
         if fault.class == FaultClass::Platform {
             self.signal(&told, turn);
         }
@@ -396,7 +445,7 @@ impl Driver {
                 .get(usize::from(key.number).checked_sub(1)?)
         });
         let reached = tried.map_or(Progress::None, |tried| tried.reached);
-        self.routes.board.observe(&Signal::Ended(Ended {
+        self.routes.observe(&Signal::Ended(Ended {
             route,
             at,
             started_at: event.started_at,
@@ -407,7 +456,7 @@ impl Driver {
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
         if accepted && self.routes.sender_of(route).receipts {
             self.watch
-                .accepted(&mut self.routes.board, key, (route, at), reached);
+                .accepted(&mut self.routes, key, (route, at), reached);
         }
         self.take_verdicts(turn);
     }
@@ -463,7 +512,7 @@ impl Driver {
 
     fn machine_of(
         &mut self,
-        message: &crate::ports::records::MessageRecord,
+        message: &MessageRecord,
         state: Option<crate::ports::records::DeliveryState>,
         now: Timestamp,
     ) -> Delivery {
@@ -488,14 +537,18 @@ impl Driver {
 
     /// Shows totals, and that the driver turns.
     fn publish(&self, now: Timestamp) {
-        self.shared.publish(self.book.len(), now);
+        self.shared
+            .publish(self.book.len() + self.backlog.count(), now);
         if self.shared.wants_totals(now) {
             self.shared.publish_totals(self.totals());
         }
     }
 
     fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals = Totals {
+            waiting: self.backlog.count(),
+            ..Totals::default()
+        };
         for (_, entry) in self.book.iter() {
             match entry.delivery.state {
                 State::Waiting { .. } => {
@@ -511,5 +564,13 @@ impl Driver {
             }
         }
         totals
+    }
+}
+
+fn open_or_ended(open: bool) -> Result<(), Refusal> {
+    if open {
+        Ok(())
+    } else {
+        Err(Refusal::AlreadyEnded)
     }
 }

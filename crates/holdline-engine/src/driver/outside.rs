@@ -93,9 +93,7 @@ impl Driver {
                     arrived: false,
                 };
                 self.echoes.0.insert(echo.token, under_way);
-                self.routes
-                    .board
-                    .observe(&Signal::Started { route, at: now });
+                self.routes.observe(&Signal::Started { route, at: now });
             }
             EchoStep::Ended(outcome) => self.echo_ended(echo.token, outcome, now),
             EchoStep::Arrived => self.echo_arrived(echo.token, now),
@@ -114,7 +112,7 @@ impl Driver {
         self.echoes.0.remove(&token);
         for kind in [ReceiptSign::Sent, ReceiptSign::Delivered] {
             let at = now;
-            self.routes.board.observe(&Signal::Receipt {
+            self.routes.observe(&Signal::Receipt {
                 route,
                 accepted_at,
                 at,
@@ -130,7 +128,7 @@ impl Driver {
         let is_accepted = matches!(outcome, Outcome::Accepted { .. });
         echo.accepted_at = is_accepted.then_some(now);
         let (route, left_at, arrived) = (echo.route, echo.left_at, echo.arrived);
-        self.routes.board.observe(&Signal::Ended(Ended {
+        self.routes.observe(&Signal::Ended(Ended {
             route,
             at: now,
             started_at: Some(left_at),
@@ -139,9 +137,7 @@ impl Driver {
             evidence: Evidence::of(outcome),
         }));
         if is_accepted {
-            self.routes
-                .board
-                .observe(&Signal::Accepted { route, at: now });
+            self.routes.observe(&Signal::Accepted { route, at: now });
         } else {
             self.echoes.0.remove(&token);
         }

@@ -27,6 +27,7 @@ impl Driver {
     /// Commits the turn, in pieces that a store takes; then answers, and performs what still
     /// stands.
     pub(super) async fn finish(&mut self, mut turn: Turn) {
+        self.fence(&mut turn);
         let accepted: Vec<MessageId> = turn.pending.iter().map(|pending| pending.id).collect();
         let groups = std::mem::take(&mut turn.groups);
         for (piece, groups) in groups.chunks(COMMIT_GROUPS_MAX).enumerate() {
@@ -41,6 +42,7 @@ impl Driver {
         }
         self.perform(turn.sends).await;
         self.book.turn_is_saved(&accepted);
+        self.after_turn(turn.after);
     }
 
     /// Commits one piece. False when the engine has to end before the store came back: then
@@ -49,6 +51,8 @@ impl Driver {
         let groups: Groups = groups.into();
         match self.commit_or_know(&groups).await {
             Some(Ok(results)) => {
+                self.shared.storing.works();
+                self.note_fenced(&results);
                 self.answer(turn, first, &results);
                 true
             }
@@ -74,7 +78,7 @@ impl Driver {
         loop {
             self.pause_before_retry(&mut pause_ms).await?;
             if let Ok(results) = self.shared.store.commit(Arc::clone(groups)).await {
-                self.shared.set_store_failing(false);
+                self.shared.storing.set_retrying(false);
                 return Some(Ok(results));
             }
         }
@@ -118,7 +122,8 @@ impl Driver {
         groups: &Groups,
         error: &StoreError,
     ) -> Groups {
-        tracing::error!(%error, "the store refused a commit");
+        tracing::warn!(%error, "the store refused a commit");
+        self.shared.storing.failed(error, self.shared.clock.now());
         let here = first..first + groups.len();
         let mut refused = HashSet::new();
         for pending in turn
@@ -145,20 +150,25 @@ impl Driver {
     async fn save_stubbornly(&mut self, groups: Groups) -> bool {
         let mut pause_ms = RETRY_FIRST_MS;
         while !groups.is_empty() {
-            if self.shared.store.commit(Arc::clone(&groups)).await.is_ok() {
-                break;
+            match self.shared.store.commit(Arc::clone(&groups)).await {
+                Ok(results) => {
+                    self.shared.storing.works();
+                    self.note_fenced(&results);
+                    break;
+                }
+                Err(error) => self.shared.storing.failed(&error, self.shared.clock.now()),
             }
             if self.pause_before_retry(&mut pause_ms).await.is_none() {
                 return false;
             }
         }
-        self.shared.set_store_failing(false);
+        self.shared.storing.set_retrying(false);
         true
     }
 
     /// `None` when the time of an engine that stops is over.
     async fn pause_before_retry(&mut self, pause_ms: &mut u64) -> Option<()> {
-        self.shared.set_store_failing(true);
+        self.shared.storing.set_retrying(true);
         let now = self.shared.clock.now();
         if self.shared.stop.is_over(now) {
             return None;
@@ -182,7 +192,7 @@ impl Driver {
                     && entry.delivery.number() == number
             });
             let record = records.get_mut(&id).map(|record| Arc::clone(record));
-            let Some(record) = record.filter(|_| stands) else {
+            let Some(record) = record.filter(|record| stands && self.may_leave(record)) else {
                 let code = if stands { "store_read" } else { "superseded" };
                 self.not_performed(key, ix, code);
                 continue;
@@ -209,7 +219,7 @@ impl Driver {
             dispatch,
         };
         if self.hand_out(number, work).is_ok() {
-            self.routes.board.observe(&Signal::Started {
+            self.routes.observe(&Signal::Started {
                 route,
                 at: started_at,
             });

@@ -3,7 +3,10 @@
 use super::Driver;
 use super::event::OutcomeEvent;
 use super::turn::{Planned, Turn};
+use crate::cluster::hand_to;
+use crate::cluster::handoff::Handoff;
 use crate::config::UNREACHABLE_MS;
+use crate::ports::Partition;
 use crate::ports::ops::{AddressNote, Advance, AttemptEnd, Op};
 use crate::ports::records::{
     AttemptRecord, DecisionRecord, DeliveryState, Event, EventKind, MessageRecord, ReceiptRecord,
@@ -140,6 +143,13 @@ impl Driver {
         address: &str,
         turn: &mut Turn,
     ) {
+        if !self.tenure.drives(contact) {
+            let told = Handoff::withdrawn(contact, channel, address);
+            let partition = Partition::of_contact(contact);
+            turn.push_alone(vec![hand_to(&self.shared, partition, &told)]);
+            return;
+        }
+        self.fetch_of(contact, turn).await;
         let of_person = self
             .book
             .iter()

@@ -4,8 +4,8 @@ use crate::ports::ops::{Advance, Conflict};
 use crate::ports::{Group, Op, StoreError};
 use crate::request::{Accepted, Refusal};
 use bytes::Bytes;
-use holdline_core::{MessageId, Timestamp};
-use std::collections::HashMap;
+use holdline_core::{ContactId, MessageId, Timestamp};
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
@@ -28,6 +28,13 @@ pub(crate) struct Planned {
     pub(crate) hop: u8,
 }
 
+/// Says that something is done, by which it goes from the store.
+pub(crate) struct After {
+    pub(crate) ops: Vec<Op>,
+    /// Dropped when that is committed.
+    pub(crate) done: Option<oneshot::Sender<()>>,
+}
+
 pub(crate) struct Turn {
     pub(crate) now: Timestamp,
     pub(crate) groups: Vec<Group>,
@@ -35,9 +42,16 @@ pub(crate) struct Turn {
     /// Answers that are given once everything is saved.
     pub(crate) replies: Vec<(Reply, Result<(), Refusal>)>,
     pub(crate) sends: Vec<Planned>,
+    /// Committed only once all of this turn is: what it was made from needs to come again
+    /// otherwise.
+    pub(crate) after: Vec<After>,
+    /// Groups of messages that are not in the book, with whom they are for.
+    pub(crate) fences: Vec<(usize, ContactId)>,
+    /// Dropped when this turn is committed.
+    pub(crate) done: Vec<oneshot::Sender<()>>,
     /// Events for apps were queued.
     pub(crate) hooks: bool,
-    by_message: HashMap<MessageId, usize>,
+    by_message: BTreeMap<MessageId, usize>,
 }
 
 impl Turn {
@@ -48,9 +62,17 @@ impl Turn {
             pending: Vec::new(),
             replies: Vec::new(),
             sends: Vec::new(),
+            after: Vec::new(),
+            fences: Vec::new(),
+            done: Vec::new(),
             hooks: false,
-            by_message: HashMap::new(),
+            by_message: BTreeMap::new(),
         }
+    }
+
+    /// Messages with the place of their group.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (MessageId, usize)> {
+        self.by_message.iter().map(|(id, group)| (*id, *group))
     }
 
     /// Operations of one message in one turn are atomic together.
@@ -91,7 +113,11 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
         Conflict::Idempotency {
             same_body: false, ..
         } => Err(Refusal::KeyReused),
-        Conflict::Repeated | Conflict::AddressTaken { .. } | Conflict::Fenced { .. } => {
+        Conflict::Fenced { .. } => Err(Refusal::Unavailable {
+            retry_after_s: 1,
+            why: String::from("another node takes this over"),
+        }),
+        Conflict::Repeated | Conflict::AddressTaken { .. } => {
             Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())
         }
     }

@@ -6,11 +6,11 @@ use super::turn::Turn;
 use crate::ports::ops::Op;
 use crate::ports::records::{Event, EventKind};
 use crate::request::Check;
-use holdline_core::Timestamp;
 use holdline_core::health::board::Wish;
 use holdline_core::health::{Health, Scope, Verdict};
 use holdline_core::id::OutageId;
 use holdline_core::message::State;
+use holdline_core::{ChannelKind, Timestamp};
 
 impl Driver {
     /// Takes up whatever the board has decided, until it has nothing more to say.
@@ -31,7 +31,12 @@ impl Driver {
             reason = %verdict.reason, nats = verdict.course.nats, "health changed"
         );
         self.shared.routes_changed();
-        self.keep(verdict, turn);
+        if self.routes.board.follows(verdict.scope.channel) {
+            // Kept, and told to apps, by the node that decided it.
+            let _ = self.routes.apply(verdict, OutageId(0));
+        } else {
+            self.keep(verdict, turn);
+        }
         if !(verdict.from.is_usable() && verdict.to.is_usable()) {
             self.nudge_all(&verdict.scope, turn.now);
         }
@@ -49,6 +54,7 @@ impl Driver {
             turn.hooks |= !hooks.is_empty();
             ops.extend(hooks);
         }
+        let ops = self.fenced_health(verdict.scope.channel, ops);
         turn.push_alone(ops);
     }
 
@@ -97,7 +103,12 @@ impl Driver {
     pub(super) fn save_learned(&mut self, turn: &mut Turn) {
         let saved_at = turn.now;
         let learned = self.routes.board.learned();
-        let ops = learned.into_iter().map(|(key, values)| {
+        let decided = |key: &str| {
+            let channel = key.split('/').next().and_then(ChannelKind::new);
+            channel.is_some_and(|channel| !self.routes.board.follows(channel))
+        };
+        let learned = learned.into_iter().filter(|(key, _)| decided(key));
+        let ops = learned.map(|(key, values)| {
             let values = values
                 .iter()
                 .flat_map(|value| value.to_le_bytes())

@@ -3,10 +3,13 @@
 
 mod plan;
 
+use crate::cluster::hand_to;
+use crate::cluster::handoff::Handoff;
 use crate::driver::event::{AcceptEvent, Event};
-use crate::ports::StoreError;
-use crate::ports::ops::{Accept, Idempotency, Op};
+use crate::driver::turn::refusal_of;
+use crate::ports::ops::{Accept, GroupResult, Idempotency, Op};
 use crate::ports::records::{AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER};
+use crate::ports::{Partition, StoreError};
 use crate::request::{Accepted, AnswerFacts, NewMessage, Recipient, Refusal};
 use crate::shared::Shared;
 use holdline_core::contact::Consent;
@@ -17,13 +20,15 @@ use tokio::sync::oneshot;
 /// Channels whose addresses are phone numbers.
 const PHONE_CHANNELS: [ChannelKind; 2] = [ChannelKind::WHATSAPP, ChannelKind::SMS];
 
+/// Pause before a commit of unknown fate is repeated.
+const COMMIT_AGAIN_MS: u64 = 200;
+
 /// Returns when the message is committed and synced, or not kept at all.
 pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted, Refusal> {
     if shared.open() >= shared.config.open_messages_max {
         return Err(Refusal::Busy { retry_after_s: 10 });
     }
-    if shared.is_store_failing() {
-        let why = String::from("the store refuses writes");
+    if let Some(why) = shared.storing.refuses() {
         return Err(Refusal::Unavailable {
             retry_after_s: 5,
             why,
@@ -31,8 +36,13 @@ pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted,
     }
     let now = shared.clock.now();
     let (contact, before) = find_contact(shared, &new.to, now).await?;
-    let event = build(shared, new, &contact, before, now)?;
-    submit(shared, event).await
+    let made = build(shared, new, &contact, before, now)?;
+    let partition = Partition::of_contact(contact.id);
+    if shared.owns(partition) {
+        submit(shared, made).await
+    } else {
+        leave_to(shared, partition, made).await
+    }
 }
 
 async fn submit(
@@ -54,6 +64,43 @@ async fn submit(
         retry_after_s: 5,
         why: String::from("the server is stopping"),
     })?
+}
+
+/// Keeps a message that another node will drive, and says so to it.
+async fn leave_to(
+    shared: &Shared,
+    partition: Partition,
+    (accept, before, answer): (Accept, Vec<Op>, bytes::Bytes),
+) -> Result<Accepted, Refusal> {
+    let id = accept.message.id;
+    let told = hand_to(shared, partition, &Handoff::accepted(id));
+    let mut ops = before;
+    ops.extend([Op::Accept(Box::new(accept)), told]);
+    match commit_or_know(shared, ops).await? {
+        Ok(()) => {
+            shared.counts.accepted();
+            Ok(Accepted {
+                id,
+                answer,
+                repeat: false,
+            })
+        }
+        Err(conflict) => refusal_of(conflict),
+    }
+}
+
+/// A commit of unknown fate is repeated until the store says what is there: what was kept may not
+/// be refused.
+async fn commit_or_know(shared: &Shared, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
+    loop {
+        match shared.batcher.commit(ops.clone()).await {
+            Err(StoreError::Ambiguous(_)) if !shared.stop.is_stopped() => {
+                let now = shared.clock.now();
+                shared.clock.sleep_until(now.plus_ms(COMMIT_AGAIN_MS)).await;
+            }
+            known => return known,
+        }
+    }
 }
 
 fn build(

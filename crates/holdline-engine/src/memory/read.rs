@@ -16,6 +16,7 @@ use crate::ports::store::{MessageFilter, PAGE_MAX, StoreResult};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::id::InboundId;
+use holdline_core::message::{Priority, State};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use std::ops::Bound;
 
@@ -25,20 +26,50 @@ impl Store for MemoryStore {
         self.commit_now(&groups)
     }
 
-    async fn open_deliveries(
+    async fn under_way(
         &self,
         partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         let tables = &self.lock().tables;
-        let open = tables.deliveries.range((from(after), Bound::Unbounded));
-        let open = open.filter(|(_, delivery)| !delivery.state.is_ended());
-        let stored = open
-            .filter_map(|(id, _)| tables.stored(*id))
-            .filter(|one| partitions.has(Partition::of_contact(one.message.contact)))
-            .map(without_body);
-        Ok(stored.take(limit.min(PAGE_MAX)).collect())
+        let open = tables.open(partitions, after);
+        let moving = open.filter(|one| !is_waiting(one));
+        Ok(moving.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let open = tables.open(partitions, after);
+        let waiting = open.filter(|one| is_waiting(one) && one.message.priority == priority);
+        Ok(waiting.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        let tables = &self.lock().tables;
+        let open = tables.open(partitions, None);
+        let mut expired: Vec<StoredMessage> = open
+            .filter(|one| is_waiting(one) && one.message.expires_at <= now)
+            .collect();
+        expired.sort_by_key(|one| (one.message.expires_at, one.message.id));
+        expired.truncate(limit.min(PAGE_MAX));
+        Ok(expired)
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        let tables = &self.lock().tables;
+        Ok(tables.open(partitions, None).filter(is_waiting).count())
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
@@ -323,7 +354,25 @@ impl Store for MemoryStore {
     }
 }
 
+fn is_waiting(one: &StoredMessage) -> bool {
+    matches!(one.delivery.state, State::Waiting { .. })
+}
+
 impl Tables {
+    /// Open deliveries of these partitions, by id.
+    fn open(
+        &self,
+        partitions: Partitions,
+        after: Option<MessageId>,
+    ) -> impl Iterator<Item = StoredMessage> {
+        let rest = self.deliveries.range((from(after), Bound::Unbounded));
+        let open = rest.filter(|(_, delivery)| !delivery.state.is_ended());
+        let stored = open.filter_map(|(id, _)| self.stored(*id));
+        stored
+            .filter(move |one| partitions.has(Partition::of_contact(one.message.contact)))
+            .map(without_body)
+    }
+
     fn stored(&self, id: MessageId) -> Option<StoredMessage> {
         let message = self.messages.get(&id)?.clone();
         let delivery = self.deliveries.get(&id)?.clone();

@@ -9,6 +9,7 @@ use super::records::{
 };
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 
 /// Most groups of one commit.
@@ -53,14 +54,33 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>>;
 
     // Messages and deliveries.
-    /// Deliveries of these partitions that have not ended, by id, from after `after`; bodies are
-    /// left empty.
-    async fn open_deliveries(
+    /// Deliveries of these partitions that are in flight, in doubt or placed, by id, from after
+    /// `after`; bodies are left empty.
+    async fn under_way(
         &self,
         partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>>;
+    /// Deliveries of these partitions and of one priority that wait, by id, from after `after`;
+    /// bodies are left empty.
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// Deliveries of these partitions that wait and have expired, the longest expired first;
+    /// bodies are left empty.
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>>;
+    /// How many deliveries of these partitions wait.
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize>;
     /// The messages with bodies, in the order asked; unknown ids are left out.
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>>;
     async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>>;

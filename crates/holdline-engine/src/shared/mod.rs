@@ -4,9 +4,12 @@ pub(crate) mod batcher;
 pub(crate) mod counts;
 pub(crate) mod endpoints;
 pub(crate) mod stop;
+pub(crate) mod storing;
 
+use crate::cluster::Held;
 use crate::config::EngineConfig;
 use crate::driver::event::Event;
+use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::records::RawInbound;
 use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
 use crate::request::{Check, RouteStatus, Totals};
@@ -14,6 +17,7 @@ use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::stop::Stop;
+use crate::shared::storing::Storing;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -60,6 +64,10 @@ pub(crate) struct Shared {
     /// The raw queue was full: what did not fit is found in the store.
     pub(crate) raw_overflow: AtomicBool,
     pub(crate) raw_wake: Notify,
+    /// Other nodes may have handed something over.
+    pub(crate) handoff_wake: Notify,
+    /// What this node holds; empty and of no meaning where there is only one.
+    held: RwLock<Arc<Held>>,
     pub(crate) endpoints: Endpoints,
     pub(crate) hooks_wake: Notify,
     pub(crate) stop: Stop,
@@ -74,7 +82,7 @@ pub(crate) struct Shared {
     totals_at: AtomicI64,
     turned_at: AtomicI64,
     open: AtomicUsize,
-    store_failing: AtomicBool,
+    pub(crate) storing: Storing,
     words: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -110,6 +118,8 @@ impl Shared {
             raw_queue: queues.raw_queue,
             raw_overflow: AtomicBool::new(true),
             raw_wake: Notify::new(),
+            handoff_wake: Notify::new(),
+            held: RwLock::default(),
             endpoints,
             hooks_wake: Notify::new(),
             stop: Stop::default(),
@@ -123,7 +133,7 @@ impl Shared {
             totals_at: AtomicI64::new(-TOTALS_EVERY_MS),
             turned_at: AtomicI64::new(now.0),
             open: AtomicUsize::new(0),
-            store_failing: AtomicBool::new(false),
+            storing: Storing::default(),
             words: Mutex::default(),
         }
     }
@@ -145,6 +155,32 @@ impl Shared {
     pub(crate) fn read_raw_again(&self) {
         self.raw_overflow.store(true, Ordering::SeqCst);
         self.raw_wake.notify_one();
+    }
+
+    pub(crate) fn held(&self) -> Arc<Held> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&held)
+    }
+
+    pub(crate) fn set_held(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
+    }
+
+    /// Whether this node has to do what comes with this lease.
+    pub(crate) fn holds(&self, lease: Lease) -> bool {
+        self.config.cluster.is_none() || self.held().has(lease)
+    }
+
+    pub(crate) fn owns(&self, partition: Partition) -> bool {
+        self.holds(Lease::Partition(partition))
+    }
+
+    /// The partitions that this node drives.
+    pub(crate) fn owned(&self) -> Partitions {
+        match self.config.cluster {
+            Some(_) => self.held().partitions(),
+            None => Partitions::ALL,
+        }
     }
 
     pub(crate) fn publish(&self, open: usize, now: Timestamp) {
@@ -194,14 +230,6 @@ impl Shared {
     /// When the driver last ended a turn.
     pub(crate) fn turned_at(&self) -> Timestamp {
         Timestamp(self.turned_at.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn set_store_failing(&self, failing: bool) {
-        self.store_failing.store(failing, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_store_failing(&self) -> bool {
-        self.store_failing.load(Ordering::Relaxed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The running engine on a virtual clock, the store in memory and channels that do as they are
 //! told: what is committed before what, what waits for whom, what a failing store means.
 
+mod cluster;
 mod rig;
 mod stories;
+mod window;

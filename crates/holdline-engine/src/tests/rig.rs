@@ -9,7 +9,7 @@ use crate::ports::{
     Library, Rendered, Renderer, Store, StoreError,
 };
 use crate::request::{Accepted, NewMessage, Recipient, Refusal};
-use crate::{Engine, Ports};
+use crate::{ClusterConfig, Engine, Ports};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::health::{BoardConfig, Feature};
@@ -41,7 +41,8 @@ struct Counting(AtomicU64);
 
 impl Ids for Counting {
     fn id(&self, now: Timestamp) -> u128 {
-        (u128::from(now.0.unsigned_abs()) << 64) | u128::from(self.0.fetch_add(1, Ordering::SeqCst))
+        let count = self.0.fetch_add(1, Ordering::SeqCst);
+        (u128::from(now.0.unsigned_abs()) << 64) | u128::from(count)
     }
 
     fn draw(&self) -> u64 {
@@ -192,6 +193,24 @@ impl Renderer for Nothing {
     }
 }
 
+/// The providers of several nodes, and when time began.
+#[derive(Clone)]
+pub(super) struct Peers {
+    pub(super) whatsapp: Arc<FakeChannel>,
+    pub(super) sms: Arc<FakeChannel>,
+    begin: Instant,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self {
+            whatsapp: channel(ChannelKind::WHATSAPP),
+            sms: channel(ChannelKind::SMS),
+            begin: Instant::now(),
+        }
+    }
+}
+
 /// A running engine with two channels.
 pub(super) struct Rig {
     pub(super) engine: Engine,
@@ -231,22 +250,49 @@ impl Rig {
 
     /// On a store that may hold something already.
     pub(super) async fn on(store: Arc<MemoryStore>, gate: GateConfig) -> Self {
-        let (whatsapp, sms) = (channel(ChannelKind::WHATSAPP), channel(ChannelKind::SMS));
+        Self::run(store, config(gate), Peers::default(), 0).await
+    }
+
+    /// Keeps so few waiting messages in memory.
+    pub(super) async fn with_window(store: Arc<MemoryStore>, window_max: usize) -> Self {
+        let config = EngineConfig {
+            window_max,
+            ..config(GateConfig::default())
+        };
+        Self::run(store, config, Peers::default(), 0).await
+    }
+
+    /// One of several nodes on a store.
+    pub(super) async fn node(store: &Arc<MemoryStore>, name: &str, peers: &Peers) -> Self {
+        let mut config = config(GateConfig::default());
+        let cluster = ClusterConfig::new(name.to_owned(), format!("http://{name}"));
+        config.cluster = Some(cluster);
+        let number = u64::from(name.as_bytes()[0]);
+        Self::run(Arc::clone(store), config, peers.clone(), number << 32).await
+    }
+
+    async fn run(store: Arc<MemoryStore>, config: EngineConfig, peers: Peers, ids: u64) -> Self {
+        let Peers {
+            whatsapp,
+            sms,
+            begin,
+        } = peers;
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            clock: Arc::new(TestClock(Instant::now())),
-            ids: Arc::new(Counting::default()),
+            clock: Arc::new(TestClock(begin)),
+            ids: Arc::new(Counting(AtomicU64::new(ids))),
             channels: vec![Arc::clone(&whatsapp) as _, Arc::clone(&sms) as _],
             library: Arc::new(Nothing),
             hook: Arc::new(Nothing),
             renderer: Arc::new(Nothing),
         };
-        let (engine, loops) = Engine::start(ports, config(gate)).await.expect("starts");
+        let (engine, loops) = Engine::start(ports, config).await.expect("starts");
         let (mut driver, mut tasks) = (tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
         driver.spawn(loops.driver.run());
         tasks.spawn(loops.batch.run());
         tasks.spawn(loops.receive.run());
         tasks.spawn(loops.post.run());
+        tasks.spawn(loops.cluster.run());
         loops
             .workers
             .into_iter()
@@ -263,8 +309,10 @@ impl Rig {
 
     /// The process dies.
     pub(super) async fn crash(mut self) -> Arc<MemoryStore> {
-        self.driver.shutdown().await;
+        self.tasks.abort_all();
+        self.driver.abort_all();
         self.tasks.shutdown().await;
+        self.driver.shutdown().await;
         self.store
     }
 
@@ -357,6 +405,7 @@ fn config(gate: GateConfig) -> EngineConfig {
         receipt_wait_ms: [30_000, 60_000, 900_000, 900_000],
         expiry_ms: [3_600_000; 4],
         open_messages_max: 10_000,
+        window_max: 1_000,
         routes: vec![
             route(ChannelKind::WHATSAPP, "1"),
             route(ChannelKind::SMS, "sms"),
@@ -371,5 +420,6 @@ fn config(gate: GateConfig) -> EngineConfig {
         app_senders: BTreeMap::new(),
         key_kept_ms: 7 * 86_400_000,
         hooks: HookPolicy::default(),
+        cluster: None,
     }
 }

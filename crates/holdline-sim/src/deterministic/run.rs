@@ -18,7 +18,7 @@ use holdline_engine::EngineConfig;
 use holdline_engine::config::{HookPolicy, RouteConfig};
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord};
 use holdline_engine::ports::store::PAGE_MAX;
-use holdline_engine::ports::{Group, MessageFilter, Op, Partitions, Store as _};
+use holdline_engine::ports::{Group, Lease, MessageFilter, Op, Partition, Partitions, Store as _};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -82,7 +82,7 @@ pub(crate) fn play(
         gate: gate(),
         hooks: config.hooks.clone(),
         open_messages_max: config.open_messages_max,
-        expiry_ms: config.expiry_ms,
+        nodes: script.nodes,
     };
     let chronicle = Chronicle::new(checkers, rules, trace == Trace::Whole);
     let stage = Arc::new(Stage::new(
@@ -128,15 +128,23 @@ fn play_out(runner: &mut Runner, stage: &Stage) {
 }
 
 fn has_ended(stage: &Stage) -> bool {
-    let open = now(stage.disk.open_deliveries(Partitions::ALL, None, 1));
+    let handed = now(stage.disk.handoffs(&every_lease(), 1));
     let raw = now(stage.disk.raw_open(Partitions::ALL, None, 1));
     let hooks = now(stage.disk.hooks_next_due(Partitions::ALL));
     let posts = stage.look(|world| world.webhook_totals().0);
-    open.is_some_and(|page| page.is_empty())
+    stage.open_on_disk() == 0
+        && handed.is_some_and(|page| page.is_empty())
         && raw.is_some_and(|page| page.is_empty())
         && hooks == Some(None)
         && posts == 0
         && stage.asking.load(Ordering::SeqCst) == 0
+}
+
+fn every_lease() -> Vec<Lease> {
+    let channels = [ChannelKind::WHATSAPP, ChannelKind::SMS];
+    let partitions = Partition::all().map(Lease::Partition);
+    let health = channels.into_iter().map(Lease::Health);
+    partitions.chain(health).chain([Lease::Upkeep]).collect()
 }
 
 fn end_of(stage: &Stage) -> End {
@@ -256,6 +264,9 @@ fn engine_config(script: &Script) -> EngineConfig {
         receipt_wait_ms: [30_000, 60_000, 300_000, 600_000],
         expiry_ms: [10, 15, 30, 45].map(|minutes: u64| minutes * MINUTE_MS),
         open_messages_max: script.open_messages_max,
+        window_max: script.window_max,
+        // Each node has a name of its own: see `node`.
+        cluster: None,
         routes,
         board: BoardConfig::default(),
         sms_from_whatsapp: true,

@@ -9,9 +9,12 @@ use super::script::{Between, Script};
 use super::weather::{Way, Weather};
 use crate::outage::Provider;
 use crate::world::{Event, World};
+use futures_util::FutureExt as _;
 use holdline_channels::whatsapp::wire::ids::parse_opaque;
 use holdline_core::{AttemptKey, ChannelKind, MessageId, Timestamp};
 use holdline_engine::memory::MemoryStore;
+use holdline_engine::ports::store::PAGE_MAX;
+use holdline_engine::ports::{Partitions, Store as _};
 use holdline_engine::{Engine, EngineConfig};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,6 +121,20 @@ impl Stage {
         let skew = self.skews_ms[usize::from(node) % self.skews_ms.len()].load(Ordering::SeqCst);
         let true_ms = i64::try_from(self.true_ms()).unwrap_or(i64::MAX);
         Timestamp(true_ms.saturating_add(skew))
+    }
+
+    /// Time by the store's clock, which is right.
+    pub(crate) fn store_time(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.true_ms()).unwrap_or(i64::MAX))
+    }
+
+    /// Deliveries on the disk that have not ended; a page of them at most.
+    pub(crate) fn open_on_disk(&self) -> usize {
+        let (all, disk) = (Partitions::ALL, &self.disk);
+        let under_way = disk.under_way(all, None, PAGE_MAX).now_or_never();
+        let waiting = disk.count_waiting(all).now_or_never();
+        under_way.and_then(Result::ok).map_or(0, |page| page.len())
+            + waiting.and_then(Result::ok).unwrap_or(0)
     }
 
     /// A node that takes requests, drawn by who asks; none when all are down.

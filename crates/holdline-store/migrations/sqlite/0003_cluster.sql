@@ -21,3 +21,14 @@ CREATE TABLE handoff (
     at    INTEGER NOT NULL,
     event TEXT    NOT NULL
 );
+
+-- Of what waits only a window is in memory: the next of a priority, and what has expired, are found
+-- by index. What is under way is always in memory.
+ALTER TABLE delivery ADD COLUMN priority   INTEGER NOT NULL DEFAULT 2;
+ALTER TABLE delivery ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET (priority, expires_at) =
+    (SELECT m.priority, m.expires_at FROM message m WHERE m.id = delivery.id) WHERE state < 4;
+DROP INDEX delivery_open;
+CREATE INDEX delivery_waiting ON delivery (priority, id) WHERE state = 0;
+CREATE INDEX delivery_expiry ON delivery (expires_at, id) WHERE state = 0;
+CREATE INDEX delivery_under_way ON delivery (id) WHERE state BETWEEN 1 AND 3;

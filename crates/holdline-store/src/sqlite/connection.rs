@@ -1,16 +1,20 @@
 //! Opens the file: its directory, its lock, and connections set up for durability.
 
 use super::error::store_error;
+use super::upkeep::backup::LogCopies;
 use holdline_engine::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection waits for another process to finish its write.
 const BUSY_MS_MAX: u64 = 5_000;
+/// The log is cut back to this when it is begun anew.
+const LOG_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Statements that stay prepared on each connection.
 const STATEMENTS_MAX: usize = 128;
 
@@ -26,6 +30,10 @@ pub struct SqliteOptions {
     pub max_pages: Option<u32>,
     /// Pages of the write-ahead log after which they are moved into the file; 0 = only at close.
     pub checkpoint_pages: u32,
+    /// Leave the moving of the log into the file to the process that serves.
+    pub leave_log: bool,
+    /// Who reads the log for a backup: it is moved into the file only after that.
+    pub copies: Option<Arc<LogCopies>>,
 }
 
 impl SqliteOptions {
@@ -37,6 +45,8 @@ impl SqliteOptions {
             readers: 4,
             max_pages: None,
             checkpoint_pages: 4_096,
+            leave_log: false,
+            copies: None,
         }
     }
 }
@@ -93,6 +103,24 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The same, for a file that must be there already.
+pub(super) fn reader_of_existing(path: &Path) -> Result<Connection, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Unavailable(format!(
+            "there is no database at {}; storage.url names it",
+            path.display()
+        )));
+    }
+    reader(path).map_err(|error| store_error(&error))
+}
+
+/// The write-ahead log of a database.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push("-wal");
+    name.into()
+}
+
 fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     set_up(connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -100,8 +128,18 @@ fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -32_768)?;
-    connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
-    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    // With a backup the writer does it, once the log has been read.
+    let pages = match options.leave_log || options.copies.is_some() {
+        true => 0,
+        false => options.checkpoint_pages,
+    };
+    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+    let log_bytes_max = if options.copies.is_some() {
+        0
+    } else {
+        LOG_BYTES_MAX
+    };
+    connection.pragma_update(None, "journal_size_limit", log_bytes_max)?;
     if let Some(pages) = options.max_pages {
         connection.pragma_update(None, "max_page_count", pages)?;
     }
@@ -121,13 +159,18 @@ fn make_directory(path: &Path) -> io::Result<()> {
     else {
         return Ok(());
     };
-    if parent.is_dir() {
+    make_folder(parent)
+}
+
+/// Others on this machine may not look into it.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
         return Ok(());
     }
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(parent)
+    builder.recursive(true).create(folder)
 }
 
 /// Others on this machine may not read it; SQLite gives its log the same permissions.
@@ -150,7 +193,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn cannot(verb: &str, path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn cannot(verb: &str, path: &Path, error: &io::Error) -> StoreError {
     let text = format!("cannot {verb} {}: {error}", path.display());
     let no_room = [
         io::ErrorKind::StorageFull,

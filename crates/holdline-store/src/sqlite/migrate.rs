@@ -41,6 +41,21 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_by(connection, MIGRATIONS)
 }
 
+/// The schema of a file that is only read: one that this program knows whole.
+pub(super) fn known_schema(connection: &Connection) -> Result<u32, StoreError> {
+    let applied = read_applied(connection).map_err(|error| store_error(&error))?;
+    check_applied(&applied, MIGRATIONS)?;
+    let schema = applied.last().map_or(0, |last| last.version);
+    let newest = MIGRATIONS.last().map_or(0, |last| last.version);
+    if schema == newest {
+        return Ok(schema);
+    }
+    Err(StoreError::Unavailable(format!(
+        "the database has schema {schema} and this holdline schema {newest}; \
+         start its server once to bring it up to date"
+    )))
+}
+
 fn migrate_by(connection: &mut Connection, known: &[Migration]) -> Result<(), StoreError> {
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let transaction = begun.map_err(|error| store_error(&error))?;
@@ -67,8 +82,12 @@ fn applied(transaction: &Transaction<'_>) -> Result<Vec<Applied>> {
              applied_at INTEGER NOT NULL
          )",
     )?;
+    read_applied(transaction)
+}
+
+fn read_applied(connection: &Connection) -> Result<Vec<Applied>> {
     let sql = "SELECT version, checksum FROM schema_migration ORDER BY version";
-    let mut statement = transaction.prepare(sql)?;
+    let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         Ok(Applied {
             version: row.get(0)?,

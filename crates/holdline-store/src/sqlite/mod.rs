@@ -7,6 +7,7 @@ mod error;
 mod migrate;
 mod readers;
 mod store;
+pub mod upkeep;
 mod writer;
 
 pub use connection::SqliteOptions;
@@ -20,7 +21,7 @@ use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
-use writer::{JOBS_MAX, Job};
+use writer::{JOBS_MAX, Job, LogRule};
 
 /// A database file in use.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
     let mut connection = connection::writer(options)?;
     migrate::migrate(&mut connection)?;
     let readers = Readers::new(options.path.clone(), options.readers);
-    let (jobs, thread) = start(connection)?;
+    let (jobs, thread) = start(connection, LogRule::of(options))?;
     Ok(SqliteStore {
         jobs: Some(jobs),
         thread: Mutex::new(Some(thread)),
@@ -115,10 +116,10 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
     })
 }
 
-fn start(connection: Connection) -> StoreResult<(SyncSender<Job>, JoinHandle<()>)> {
+fn start(connection: Connection, log: LogRule) -> StoreResult<(SyncSender<Job>, JoinHandle<()>)> {
     let (jobs, waiting) = mpsc::sync_channel(JOBS_MAX);
     let builder = std::thread::Builder::new().name("store-writer".to_owned());
-    let spawned = builder.spawn(move || writer::run(&connection, &waiting));
+    let spawned = builder.spawn(move || writer::run(&connection, &waiting, &log));
     let failed = |error| StoreError::Unavailable(format!("cannot start the writer: {error}"));
     Ok((jobs, spawned.map_err(failed)?))
 }

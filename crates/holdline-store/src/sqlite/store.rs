@@ -7,6 +7,7 @@ use super::writer::{Commit, Expiry, Job};
 use crate::rows::words_text;
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{
     Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partitions,
@@ -34,14 +35,43 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn open_deliveries(
+    async fn under_way(
         &self,
         partitions: Partitions,
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         self.readers
-            .run(move |c| messages::open(c, partitions, after, limit))
+            .run(move |c| messages::under_way(c, partitions, after, limit))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.readers
+            .run(move |c| messages::waiting(c, partitions, priority, after, limit))
+            .await
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.readers
+            .run(move |c| messages::waiting_expired(c, partitions, now, limit))
+            .await
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        self.readers
+            .run(move |c| messages::count_waiting(c, partitions))
             .await
     }
 

@@ -3,16 +3,22 @@
 
 use super::area::{self, WriteError};
 use super::cluster;
+use super::connection::{SqliteOptions, log_of};
 use super::error::{commit_error, store_error};
+use super::upkeep::backup::LogCopies;
 use holdline_core::Timestamp;
 use holdline_engine::ports::cluster::{Beat, LeaseHeld};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
 use holdline_engine::ports::{Group, Op, StoreError};
 use rusqlite::Connection;
+use std::fs::Metadata;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
+const PAGE_BYTES: u64 = 4_096;
 /// Most jobs that wait for the writer.
 pub(super) const JOBS_MAX: usize = 256;
 
@@ -51,8 +57,53 @@ pub(super) struct Expiry {
     pub(super) limit: usize,
 }
 
+/// When the log is moved into the file.
+pub(super) struct LogRule {
+    path: PathBuf,
+    /// Never by this process: the one that serves does it.
+    leave: bool,
+    /// Who has to read it before.
+    copies: Option<Arc<LogCopies>>,
+    bytes_max: u64,
+}
+
+impl LogRule {
+    pub(super) fn of(options: &SqliteOptions) -> Self {
+        Self {
+            path: log_of(&options.path),
+            leave: options.leave_log,
+            copies: options.copies.clone(),
+            bytes_max: u64::from(options.checkpoint_pages) * PAGE_BYTES,
+        }
+    }
+
+    /// After a commit, with a backup: SQLite itself would not wait for the copy.
+    fn keep_short(&self, connection: &Connection) {
+        let Some(copies) = &self.copies else { return };
+        let long = |file: Metadata| file.len() >= self.bytes_max;
+        if self.path.metadata().is_ok_and(long) {
+            copies.read_on();
+            match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+                Ok(frames) => copies.moved(frames),
+                Err(error) => tracing::warn!(%error, "the log could not be moved into the file"),
+            }
+        }
+    }
+
+    /// Moves the log into the file, so that the file alone is the whole database.
+    fn finish(&self, connection: &Connection) -> StoreResult<()> {
+        if self.leave {
+            return Ok(());
+        }
+        if let Some(copies) = &self.copies {
+            copies.read_on();
+        }
+        checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(drop)
+    }
+}
+
 /// Works until it is stopped or nobody is left to ask. Who no longer waits for an answer gets none.
-pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>) {
+pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) {
     let mut next = jobs.recv().ok();
     while let Some(job) = next.take() {
         match job {
@@ -76,13 +127,14 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>) {
                 let _ = answer.send(set.map_err(|error| store_error(&error)));
             }
             Job::Stop { answer } => {
-                let _ = answer.send(checkpoint(connection));
+                let _ = answer.send(log.finish(connection));
                 return;
             }
         }
+        log.keep_short(connection);
         next = next.or_else(|| jobs.recv().ok());
     }
-    let _ = checkpoint(connection);
+    let _ = log.finish(connection);
 }
 
 /// What fits into one transaction with `first`, and the job that did not.
@@ -239,10 +291,11 @@ fn may_conflict(op: &Op) -> bool {
     }
 }
 
-/// Moves the log into the file, so that the file alone is the whole database.
-fn checkpoint(connection: &Connection) -> StoreResult<()> {
-    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    moved.map_err(|error| store_error(&error))
+/// Gives how many frames the log has, moved or not.
+fn checkpoint(connection: &Connection, sql: &str) -> StoreResult<u64> {
+    let frames = connection.query_row(sql, [], |row| row.get::<_, i64>(1));
+    let frames = frames.map_err(|error| store_error(&error))?;
+    Ok(frames.max(0).unsigned_abs())
 }
 
 #[cfg(test)]

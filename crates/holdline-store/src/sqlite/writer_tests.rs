@@ -34,7 +34,8 @@ fn run_all(connection: &Connection, jobs: Vec<Job>) {
         sender.send(job).unwrap();
     }
     drop(sender);
-    run(connection, &receiver);
+    let log = LogRule::of(&SqliteOptions::new(""));
+    run(connection, &receiver, &log);
 }
 
 fn settings(connection: &Connection) -> Vec<String> {

@@ -70,7 +70,7 @@ pub(crate) async fn numbers(store: &dyn Store) -> Vec<u32> {
     let mut after = None;
     loop {
         let page = store
-            .open_deliveries(Partitions::ALL, after, 1_000)
+            .waiting(Partitions::ALL, Priority::Service, after, 1_000)
             .await
             .unwrap();
         let Some(last) = page.last() else { break };

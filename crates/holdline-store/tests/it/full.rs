@@ -1,6 +1,7 @@
 //! A store without room says so, keeps what it has, and goes on when there is room again.
 
 use crate::fixtures::{accept, groups, numbers, options};
+use holdline_core::message::Priority;
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::{Group, Op, Store, StoreError};
 use holdline_store::{SqliteOptions, SqliteStore, sqlite};
@@ -38,7 +39,7 @@ async fn a_full_store_refuses_and_works_again_when_it_may_grow() {
     ));
     assert_eq!(
         store
-            .open_deliveries(Partitions::ALL, None, 1)
+            .waiting(Partitions::ALL, Priority::Service, None, 1)
             .await
             .unwrap()
             .len(),
@@ -78,7 +79,7 @@ async fn a_full_store_opens_again_and_what_is_done_makes_room() {
     store.commit(groups(count..count + 3)).await.unwrap();
     assert_eq!(
         store
-            .open_deliveries(Partitions::ALL, None, 1_000)
+            .waiting(Partitions::ALL, Priority::Service, None, 1_000)
             .await
             .unwrap()
             .len(),

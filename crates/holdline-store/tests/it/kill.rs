@@ -1,6 +1,7 @@
 //! A process that is killed while it writes, checkpoints and all, loses nothing it had answered.
 
 use crate::fixtures::{groups, numbers, options};
+use holdline_core::message::Priority;
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::Store;
 use holdline_store::{SqliteOptions, sqlite};
@@ -108,7 +109,7 @@ async fn stored(store: &dyn Store) -> u32 {
     let mut after = None;
     loop {
         let page = store
-            .open_deliveries(Partitions::ALL, after, 1_000)
+            .waiting(Partitions::ALL, Priority::Service, after, 1_000)
             .await
             .unwrap();
         let Some(last) = page.last() else {

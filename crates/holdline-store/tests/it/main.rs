@@ -1,9 +1,12 @@
 //! The SQLite store on real files: the contract, what outlives a process, and what a crash leaves.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod backup;
+mod check;
 mod contract;
 mod crash;
 mod file;
 mod fixtures;
 mod full;
+mod images;
 mod kill;

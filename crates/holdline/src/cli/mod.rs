@@ -6,6 +6,7 @@ mod doctor;
 mod output;
 mod remote;
 mod serve;
+mod store;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -87,6 +88,13 @@ pub(crate) enum Command {
     Audit(remote::AuditArgs),
     /// Show what providers' status pages say, and how late they are
     Feeds(remote::FeedsArgs),
+    /// Look the database over, and mend what is safe to mend
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Copy the database with its media, also while a server uses it
+    Backup(store::BackupArgs),
+    /// Put a backup in the place of the database
+    Restore(store::RestoreArgs),
     /// Check this installation
     Doctor(doctor::DoctorArgs),
     /// Check, show or explain the configuration
@@ -151,6 +159,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
         Command::Outages(args) => remote::outages(args, context).await,
         Command::Audit(args) => remote::audit(args, context).await,
         Command::Feeds(args) => remote::feeds(args, context).await,
+        Command::Store(command) => store::run(command, context).await,
+        Command::Backup(args) => store::backup(args, context).await,
+        Command::Restore(args) => store::restore(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => config::completions(args, context),
@@ -162,7 +173,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if error.is::<Faults>() {
+    if error.is::<Faults>() || error.is::<store::NotBegun>() {
         return Exit::Usage;
     }
     error

@@ -35,6 +35,9 @@ fn help_names_every_command_the_exit_codes_and_the_environment() {
           outages      Show when routes were down, and how soon it was noticed
           audit        Show what operators did
           feeds        Show what providers' status pages say, and how late they are
+          store        Look the database over, and mend what is safe to mend
+          backup       Copy the database with its media, also while a server uses it
+          restore      Put a backup in the place of the database
           doctor       Check this installation
           config       Check, show or explain the configuration
           completions  Print a completion script for a shell

@@ -17,7 +17,7 @@ mod tests;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use print::{Effective, reference, reference_json};
 pub(crate) use sections::{
-    App, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http, Limits, Log,
+    App, Backup, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http, Limits, Log,
     LogFormat, Net, Retention, Sms, Storage, Surroundings, Whatsapp, WhatsappSender,
 };
 
@@ -35,6 +35,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) storage: Storage,
+    pub(crate) backup: Backup,
     pub(crate) http: Http,
     pub(crate) net: Net,
     pub(crate) log: Log,
@@ -140,6 +141,7 @@ impl Config {
 
     fn read(reader: &mut Reader) -> Option<Self> {
         let storage = checked(reader, "storage", Storage::read, Storage::check);
+        let backup = Backup::read(reader, "backup");
         let http = checked(reader, "http", Http::read, Http::check);
         let net = checked(reader, "net", Net::read, Net::check);
         let log = checked(reader, "log", Log::read, Log::check);
@@ -168,6 +170,7 @@ impl Config {
         App::check_all(&apps, &senders, reader);
         Some(Self {
             storage: storage?,
+            backup: backup?,
             http: http?,
             net: net?,
             log: log?,

@@ -3,7 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod auth;
-mod body;
+pub(crate) mod body;
 pub(crate) mod cloud_api;
 mod feature;
 mod hooks;

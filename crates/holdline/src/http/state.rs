@@ -4,6 +4,8 @@ use crate::config::{Config, WhatsappSender};
 use crate::http::cloud_api::Memo;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
+use crate::upkeep::backup::BackupState;
+use crate::upkeep::room::Room;
 use crate::watch::FeedCell;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
@@ -29,6 +31,10 @@ pub(crate) struct AppState {
     pub(crate) memo: Arc<Memo>,
     /// What the followed status feeds say.
     pub(crate) feeds: Arc<FeedCell>,
+    /// How far the backups are.
+    pub(crate) backup: Arc<BackupState>,
+    /// Of the disk of the database.
+    pub(crate) room: Arc<Room>,
 }
 
 impl AppState {

@@ -1,4 +1,5 @@
-//! A stream that ends when nothing moves on it for too long. Knows nothing of what is carried.
+//! A stream that ends when nothing moves on it for too long, or when its first bytes do not come
+//! in time. Knows nothing of what is carried.
 
 use std::future::Future as _;
 use std::io::{Error, ErrorKind, Result};
@@ -8,23 +9,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// Bytes that have to come within the opening time: so many are needed to tell HTTP/1 from HTTP/2,
+/// and until then nobody else looks at the clock.
+const OPENING_BYTES: usize = 24;
+
 /// Gives a time-out error to a read or write that waits while nothing has moved for `limit`.
 #[derive(Debug)]
 pub(super) struct IdleLimit<S> {
     stream: S,
     limit: Duration,
     moved: Instant,
+    opening_end: Instant,
+    read: usize,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<S> IdleLimit<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        let timer = Box::pin(tokio::time::sleep(limit));
+    pub(super) fn new(stream: S, opening: Duration, limit: Duration) -> Self {
+        let now = Instant::now();
         Self {
             stream,
             limit,
-            moved: Instant::now(),
-            timer,
+            moved: now,
+            opening_end: now + opening,
+            read: 0,
+            timer: Box::pin(tokio::time::sleep(opening.min(limit))),
+        }
+    }
+
+    fn end(&self) -> Instant {
+        let idle_end = self.moved + self.limit;
+        match self.read < OPENING_BYTES {
+            true => idle_end.min(self.opening_end),
+            false => idle_end,
         }
     }
 
@@ -35,7 +52,7 @@ impl<S> IdleLimit<S> {
             return polled;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.moved + self.limit;
+            let end = self.end();
             if end <= Instant::now() {
                 let error = Error::new(ErrorKind::TimedOut, "nothing moved on the connection");
                 return Poll::Ready(Err(error));
@@ -52,7 +69,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for IdleLimit<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let came = buffer.filled().len().saturating_sub(before);
+        self.read = self.read.saturating_add(came);
         self.judge(cx, polled)
     }
 }

@@ -9,7 +9,7 @@ use holdline_channels::feeds::poll_after_ms;
 use holdline_channels::whatsapp::{EchoPair, GraphClient};
 use holdline_core::ChannelKind;
 use holdline_core::message::Outcome;
-use holdline_engine::ports::Ids as _;
+use holdline_engine::ports::{Ids as _, Lease};
 use holdline_engine::request::{Echo, EchoStep, Told};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +55,15 @@ impl Echoes {
         }
     }
 
-    /// Gives how long the provider wants us to wait at least.
+    /// Gives how long the provider wants us to wait at least. One node of a cluster writes.
     async fn write(&self) -> u64 {
+        if !self
+            .state
+            .engine
+            .holds(Lease::Health(ChannelKind::WHATSAPP))
+        {
+            return 0;
+        }
         let now = self.state.engine.now();
         let token = SystemIds.draw();
         self.tell(token, EchoStep::Leaves).await;

@@ -57,7 +57,7 @@ impl EchoPair {
 }
 
 /// The token, where callback data is that of an echo; that of messages begins otherwise.
-pub(in crate::whatsapp) fn token_of(opaque: &str) -> Option<u64> {
+pub(crate) fn token_of(opaque: &str) -> Option<u64> {
     u64::from_str_radix(opaque.strip_prefix(OPAQUE_PREFIX)?, 16).ok()
 }
 

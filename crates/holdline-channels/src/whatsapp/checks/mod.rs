@@ -9,7 +9,7 @@ mod health;
 #[cfg(test)]
 mod tests;
 
-pub(super) use echo::token_of;
+pub(crate) use echo::token_of;
 pub use echo::{EchoPair, echo_of, echo_text};
 pub use fate::{MessageFate, Reach, WebhookFate};
 pub use health::{AccountHealth, CanSend, EntityHealth};

@@ -14,6 +14,9 @@ pub struct WhatsappSender {
     pub access_token: Option<Redacted<String>>,
 }
 
+/// The provider tries for seven days; one more for clocks and queues.
+const WEBHOOK_AGE_MS_MAX_DEFAULT: u64 = 8 * 24 * 3_600_000;
+
 #[derive(Clone, Debug)]
 pub struct WhatsappConfig {
     /// Without the version: `https://graph.facebook.com`.
@@ -27,6 +30,9 @@ pub struct WhatsappConfig {
     /// Pairs of our numbers that write to each other to test the way: what comes in by them is no
     /// message of a person.
     pub echoes: Vec<EchoPair>,
+    /// What a webhook reports of longer ago is passed over: it was told before, or its call was
+    /// kept and sent again.
+    pub webhook_age_ms_max: u64,
     pub user_agent: String,
     pub timeout_ms: u32,
     pub connect_timeout_ms: u32,
@@ -84,6 +90,7 @@ impl Default for WhatsappConfig {
             verify_token: None,
             senders: Vec::new(),
             echoes: Vec::new(),
+            webhook_age_ms_max: WEBHOOK_AGE_MS_MAX_DEFAULT,
             user_agent: concat!("holdline/", env!("CARGO_PKG_VERSION")).into(),
             timeout_ms: 15_000,
             connect_timeout_ms: 5_000,

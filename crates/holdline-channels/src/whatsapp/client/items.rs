@@ -14,7 +14,7 @@ use holdline_engine::ports::{InboundItem, InboundMessage};
 use serde_json::{Value, json};
 
 /// The items of one update; none where it says nothing new.
-pub(super) fn items(update: Update, echoes: &[EchoPair]) -> Vec<InboundItem> {
+pub(crate) fn items(update: Update, echoes: &[EchoPair]) -> Vec<InboundItem> {
     let waba = update.waba_id;
     let passed = |field: &str, value: &Value| InboundItem::Passed {
         field: field.into(),

@@ -5,7 +5,7 @@ mod channel;
 mod checks;
 mod config;
 mod graph;
-mod items;
+pub(crate) mod items;
 mod send;
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Board {
             return Timestamp::MAX;
         }
         let probes = (0..self.numbers.len())
-            .filter(|at| self.numbers[*at].probes)
+            .filter(|at| self.is_probed(*at))
             .map(|at| {
                 let ix = NumberIx(u16::try_from(at).unwrap_or(u16::MAX));
                 self.number(ix).probe_at(now, self.pace(ix), &self.config)
@@ -125,9 +125,17 @@ impl Board {
 
     /// Whether this number is to be probed now; true once for each time.
     pub fn take_probe(&mut self, number: NumberIx, now: Timestamp) -> bool {
+        if !self.is_probed(usize::from(number.0)) {
+            return false;
+        }
         let pace = self.pace(number);
         let config = &self.config;
         self.numbers[usize::from(number.0)].take_probe(now, pace, config)
+    }
+
+    /// Whoever decides a channel probes it.
+    fn is_probed(&self, number: usize) -> bool {
+        self.numbers[number].probes && !self.follows(self.numbers[number].channel)
     }
 
     /// A clock that was set back must not make every wait longer by as much.
@@ -278,6 +286,9 @@ impl Board {
 
     fn tick_numbers(&mut self, now: Timestamp) {
         for index in 0..self.numbers.len() {
+            if self.follows(self.numbers[index].channel) {
+                continue;
+            }
             let ix = NumberIx(u16::try_from(index).unwrap_or(u16::MAX));
             let whole = self.scope_of(ix);
             let quiet = !self

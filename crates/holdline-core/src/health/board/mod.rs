@@ -8,6 +8,7 @@
 
 mod attribute;
 mod episode;
+mod follow;
 mod judge;
 mod number;
 mod outside;
@@ -18,6 +19,7 @@ mod tests;
 mod words;
 
 pub use episode::Episode;
+pub use follow::FollowedTrouble;
 pub use number::{Number, NumberConfig, Pace, Silence};
 pub use outside::{AccountWord, FeedIncident, FeedSeen, NetworkSeen, Wish};
 pub use standing::{Hold, HoldKind, Standing};
@@ -81,6 +83,8 @@ pub struct Board {
     feeds: Feeds,
     /// Scopes that were down lately, with the relapses they had.
     past: Vec<(Scope, u32, Timestamp)>,
+    /// Channels that another node decides.
+    followed: BTreeSet<ChannelKind>,
     verdicts: Vec<Verdict>,
     wishes: BTreeSet<Wish>,
     episodes_made: u64,
@@ -105,6 +109,7 @@ impl Board {
             surroundings: Surroundings::default(),
             feeds: Feeds::default(),
             past: Vec::new(),
+            followed: BTreeSet::new(),
             verdicts: Vec::new(),
             wishes: BTreeSet::new(),
             episodes_made: 0,

@@ -70,12 +70,7 @@ impl Board {
         episode.reason = reason.into();
         episode.failed_at = since;
         episode.hold_until = now;
-        saved
-            .split(';')
-            .filter_map(|part| part.split_once('='))
-            .for_each(|(name, value)| {
-                take_up(&mut episode, name, value);
-            });
+        take_up_all(&mut episode, saved);
         self.episodes.push(episode);
         Some(id)
     }
@@ -153,6 +148,11 @@ impl Board {
     pub fn inbound_of(&self, number: NumberIx) -> Option<RouteIx> {
         self.special(number, Feature::Inbound)
     }
+}
+
+pub(super) fn take_up_all(episode: &mut Episode, saved: &str) {
+    let parts = saved.split(';').filter_map(|part| part.split_once('='));
+    parts.for_each(|(name, value)| take_up(episode, name, value));
 }
 
 fn take_up(episode: &mut Episode, name: &str, value: &str) {

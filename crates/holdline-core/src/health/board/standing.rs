@@ -92,7 +92,11 @@ impl Board {
         let sends = |scope: &Scope, whole: &Scope| {
             scope.meets(whole) && scope.feature.is_none_or(|feature| feature.sends())
         };
-        let mut leaves = self.leaves.iter().filter(|leaf| leaf.key.number == number);
+        let met = |leaf: &&Leaf| {
+            let sends = leaf.scope.feature.is_none_or(|feature| feature.sends());
+            leaf.key.number == number && sends
+        };
+        let mut leaves = self.leaves.iter().filter(met);
         self.overruled(&whole)
             .or_else(|| self.worst(&whole, sends))
             .unwrap_or_else(|| {

@@ -9,6 +9,7 @@ use crate::ports::store::COMMIT_GROUPS_MAX;
 use crate::ports::{Conflict, Op, Store};
 use bytes::Bytes;
 use holdline_core::ChannelKind;
+use holdline_core::message::Priority;
 use std::sync::Arc;
 
 pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
@@ -140,7 +141,7 @@ async fn the_same_message_twice_is_once(store: &dyn Store) {
     }
     assert_eq!(
         store
-            .open_deliveries(Partitions::ALL, None, 10)
+            .waiting(Partitions::ALL, Priority::Service, None, 10)
             .await
             .expect("reads")
             .len(),

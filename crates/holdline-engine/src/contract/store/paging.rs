@@ -5,43 +5,110 @@ use super::fixtures::{
 };
 use crate::ports::Partitions;
 use crate::ports::records::{MessageRecord, StoredMessage};
-use crate::ports::store::MessageFilter;
+use crate::ports::store::{MessageFilter, StoreResult};
 use crate::ports::{Op, Store};
-use holdline_core::message::{End, State};
+use holdline_core::message::{End, Priority, State};
 use holdline_core::{ContactId, MessageId, Redacted};
 use std::sync::Arc;
 
 pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
-    open_deliveries_come_by_id_without_bodies(&*new_store().await).await;
+    what_is_open_comes_by_id_without_bodies(&*new_store().await).await;
+    what_waits_in_vain_comes_by_its_end(&*new_store().await).await;
     a_list_shows_what_its_filter_says(&*new_store().await).await;
     a_list_shows_the_senders_asked_for(&*new_store().await).await;
     pages_of_a_list_join_up(&*new_store().await).await;
 }
 
-async fn open_deliveries_come_by_id_without_bodies(store: &dyn Store) {
-    fill(store, 10).await;
-    for (n, end) in [(2, End::Delivered), (4, End::Failed), (9, End::Cancelled)] {
+/// Messages 1 to 12: every third is urgent, and expires the sooner the later it came.
+async fn fill_mixed(store: &dyn Store) {
+    for n in 1..=12 {
+        let urgent = n % 3 == 0;
+        let message = MessageRecord {
+            priority: if urgent {
+                Priority::Urgent
+            } else {
+                Priority::Service
+            },
+            expires_at: at(if urgent { 1_000 - n } else { 5_000 }),
+            ..message(n)
+        };
+        put(store, vec![accept(message, delivery(n))]).await;
+    }
+    for (n, end) in [(2, End::Delivered), (6, End::Failed), (11, End::Cancelled)] {
         end_it(store, n, end).await;
     }
-    let mut after = None;
-    let mut seen = Vec::new();
-    loop {
-        let page = store
-            .open_deliveries(Partitions::ALL, after, 3)
-            .await
-            .expect("reads");
-        assert!(page.len() <= 3);
-        let Some(last) = page.last() else { break };
-        after = Some(last.message.id);
-        seen.extend(page);
+    let (since, until) = (at(1), at(9));
+    let moving = [
+        (1, State::InFlight { since }),
+        (5, State::InDoubt { since, until }),
+        (9, State::Placed { since, until }),
+    ];
+    for (n, state) in moving {
+        put(
+            store,
+            vec![Op::Advance(Box::new(advance(in_state(n, state))))],
+        )
+        .await;
     }
-    assert_eq!(numbers(&seen), [1, 3, 5, 6, 7, 8, 10]);
+}
+
+async fn what_is_open_comes_by_id_without_bodies(store: &dyn Store) {
+    fill_mixed(store).await;
+    let moving = pages(async |after| store.under_way(Partitions::ALL, after, 2).await).await;
+    assert_eq!(numbers(&moving), [1, 5, 9]);
+    let of = async |priority| {
+        pages(async |after| store.waiting(Partitions::ALL, priority, after, 2).await).await
+    };
+    let service = of(Priority::Service).await;
+    assert_eq!(numbers(&service), [4, 7, 8, 10]);
+    assert_eq!(numbers(&of(Priority::Urgent).await), [3, 12]);
+    assert_eq!(numbers(&of(Priority::Bulk).await), [0_i64; 0]);
+    assert_eq!(
+        store.count_waiting(Partitions::ALL).await.expect("reads"),
+        6
+    );
+    assert_eq!(
+        store.count_waiting(Partitions::NONE).await.expect("reads"),
+        0
+    );
     let wanted = MessageRecord {
         body: Redacted::default(),
-        ..message(1)
+        expires_at: at(5_000),
+        ..message(4)
     };
-    assert_eq!(seen[0].message, wanted);
-    assert_eq!(seen[0].delivery, delivery(1));
+    assert_eq!(
+        (&service[0].message, &service[0].delivery),
+        (&wanted, &delivery(4))
+    );
+}
+
+async fn what_waits_in_vain_comes_by_its_end(store: &dyn Store) {
+    fill_mixed(store).await;
+    let expired = async |now, limit| {
+        let found = store.waiting_expired(Partitions::ALL, at(now), limit).await;
+        numbers(&found.expect("reads"))
+    };
+    assert_eq!(expired(900, 9).await, [0_i64; 0]);
+    assert_eq!(expired(988, 9).await, [12]);
+    assert_eq!(expired(1_000, 9).await, [12, 3]);
+    assert_eq!(expired(5_000, 3).await, [12, 3, 4]);
+}
+
+/// All pages, one after the other.
+async fn pages(
+    read: impl AsyncFn(Option<MessageId>) -> StoreResult<Vec<StoredMessage>>,
+) -> Vec<StoredMessage> {
+    let mut seen: Vec<StoredMessage> = Vec::new();
+    loop {
+        let page = read(seen.last().map(|one| one.message.id))
+            .await
+            .expect("reads");
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            return seen;
+        }
+        seen.extend(page);
+    }
 }
 
 async fn a_list_shows_what_its_filter_says(store: &dyn Store) {

@@ -20,6 +20,10 @@ pub(super) struct ScopeGate {
 }
 
 impl ScopeGate {
+    pub(super) fn set_share(&self, share: f64, now: Timestamp) {
+        self.gate.borrow_mut().set_share(share, now);
+    }
+
     pub(super) fn is_ramping(&self, now: Timestamp) -> bool {
         self.gate.borrow().is_ramping(now)
     }
@@ -109,6 +113,7 @@ impl RouteTable {
         });
         (known.scope, known.health) = (verdict.scope, verdict.to);
         known.in_flight.set(in_flight);
+        known.gate.borrow_mut().set_share(self.share, verdict.at);
         known.gate.borrow_mut().set_health(verdict.to, verdict.at);
     }
 

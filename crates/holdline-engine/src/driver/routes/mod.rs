@@ -2,10 +2,12 @@
 //! troubles that are open. One place decides whether a route is usable.
 
 mod gates;
+mod others;
 mod seen;
 mod status;
 mod troubles;
 
+use crate::cluster::signals::Outbox;
 use crate::config::{EngineConfig, RouteConfig};
 use gates::ScopeGate;
 use holdline_core::health::{
@@ -54,6 +56,10 @@ pub(crate) struct RouteTable {
     waiting: BTreeSet<RouteIx>,
     /// The engine is stopping: nothing new leaves.
     closed: bool,
+    /// Of every limit, when several nodes share the routes.
+    share: f64,
+    /// Seen of channels that another node decides.
+    outbox: Outbox,
 }
 
 impl RouteTable {
@@ -71,6 +77,8 @@ impl RouteTable {
             troubles: BTreeMap::new(),
             waiting: BTreeSet::new(),
             closed: false,
+            share: 1.0,
+            outbox: Outbox::default(),
         };
         for route in &config.routes {
             let (receipt, probes) = best(route.channel).unwrap_or((Success::Accepted, false));

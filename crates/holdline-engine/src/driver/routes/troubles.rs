@@ -83,7 +83,7 @@ impl RouteTable {
         for one in wrote {
             if let Some(number) = self.board.number_of(one.channel, &one.sender) {
                 let kind = one.kind;
-                self.board.observe(&Signal::Inbound { number, at, kind });
+                self.observe(&Signal::Inbound { number, at, kind });
             }
         }
     }

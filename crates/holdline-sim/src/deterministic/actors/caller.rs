@@ -12,8 +12,6 @@ use holdline_core::ChannelKind;
 use holdline_core::health::Feature;
 use holdline_core::message::Priority;
 use holdline_engine::Engine;
-use holdline_engine::ports::store::PAGE_MAX;
-use holdline_engine::ports::{Partitions, Store as _};
 use holdline_engine::request::{IdempotencyKey, NewMessage, Recipient, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,11 +68,7 @@ async fn ask_until_known(stage: &Arc<Stage>, send: Send, id: AskId) {
         let accepted = matches!(told, Told::Accepted { repeat: false, .. });
         stage.tell(&Fact::Told { ask: id, told });
         if accepted && stage.script.open_messages_max < COUNTED_BELOW {
-            let open = stage
-                .disk
-                .open_deliveries(Partitions::ALL, None, PAGE_MAX)
-                .await;
-            let count = open.map_or(0, |page| page.len());
+            let count = stage.open_on_disk();
             stage.tell(&Fact::Open { count });
         }
         if !again {

@@ -6,7 +6,7 @@ use crate::deterministic::ports::ports;
 use crate::deterministic::stage::Stage;
 use holdline_core::health::board::NetworkSeen;
 use holdline_engine::request::{Check, Told};
-use holdline_engine::{Engine, Loops};
+use holdline_engine::{ClusterConfig, Engine, Loops};
 use std::sync::Arc;
 
 /// Pause before a node that could not start is started again.
@@ -70,7 +70,8 @@ pub(crate) async fn stop(stage: &Stage, node: u8) {
 
 async fn live(stage: Arc<Stage>, node: u8, owner: Owner) {
     loop {
-        let config = stage.sabotage.loosened(stage.config.clone());
+        let mut config = stage.sabotage.loosened(stage.config.clone());
+        config.cluster = cluster(&stage, node);
         match Engine::start(ports(&stage, node, owner), config).await {
             Ok((engine, loops)) => {
                 stage.slot(node).engine = Some(engine.clone());
@@ -82,6 +83,13 @@ async fn live(stage: Arc<Stage>, node: u8, owner: Owner) {
             }
         }
     }
+}
+
+/// One node alone has the store for itself.
+fn cluster(stage: &Stage, node: u8) -> Option<ClusterConfig> {
+    let name = format!("node{node}");
+    let url = format!("https://{name}.test");
+    (stage.nodes() > 1).then(|| ClusterConfig::new(name, url))
 }
 
 fn run(stage: &Arc<Stage>, node: u8, owner: Owner, engine: Engine, loops: Loops) {
@@ -99,6 +107,9 @@ fn run(stage: &Arc<Stage>, node: u8, owner: Owner, engine: Engine, loops: Loops)
     watched("receive", Box::pin(loops.receive.run()));
     watched("post", Box::pin(loops.post.run()));
     watched("help", Box::pin(loops.help.run()));
+    if stage.nodes() > 1 {
+        watched("cluster", Box::pin(loops.cluster.run()));
+    }
     for worker in loops.workers {
         watched("worker", Box::pin(worker.run()));
     }

@@ -21,7 +21,7 @@ pub(crate) struct Rules {
     pub(crate) gate: GateConfig,
     pub(crate) hooks: HookPolicy,
     pub(crate) open_messages_max: usize,
-    pub(crate) expiry_ms: [u64; 4],
+    pub(crate) nodes: u8,
 }
 
 /// How everything stands when a run is over.

@@ -8,6 +8,7 @@ use crate::deterministic::stage::Stage;
 use crate::deterministic::weather::Serve;
 use async_trait::async_trait;
 use holdline_core::id::InboundId;
+use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{ClusterView, HandoffRecord, LeaseHeld};
 use holdline_engine::ports::ops::{GroupResult, Groups};
@@ -110,7 +111,23 @@ impl Store for SimStore {
         self.write(groups, serve).await
     }
 
-    async fn open_deliveries(
+    /// Leases go by the store's own clock, whatever the node's says.
+    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
+        let store = self.reach().await?;
+        let now = self.stage.store_time();
+        let beat = Beat {
+            now,
+            ..beat.clone()
+        };
+        store.beat(&beat).await
+    }
+
+    async fn cluster(&self, _: Timestamp) -> StoreResult<ClusterView> {
+        let store = self.reach().await?;
+        store.cluster(self.stage.store_time()).await
+    }
+
+    async fn under_way(
         &self,
         partitions: Partitions,
         after: Option<MessageId>,
@@ -118,8 +135,37 @@ impl Store for SimStore {
     ) -> StoreResult<Vec<StoredMessage>> {
         self.reach()
             .await?
-            .open_deliveries(partitions, after, limit)
+            .under_way(partitions, after, limit)
             .await
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Partitions,
+        priority: Priority,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.reach()
+            .await?
+            .waiting(partitions, priority, after, limit)
+            .await
+    }
+
+    async fn waiting_expired(
+        &self,
+        partitions: Partitions,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredMessage>> {
+        self.reach()
+            .await?
+            .waiting_expired(partitions, now, limit)
+            .await
+    }
+
+    async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
+        self.reach().await?.count_waiting(partitions).await
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
@@ -294,14 +340,6 @@ impl Store for SimStore {
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         self.reach().await?.setting(key).await
-    }
-
-    async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
-        self.reach().await?.beat(beat).await
-    }
-
-    async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView> {
-        self.reach().await?.cluster(now).await
     }
 
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {

@@ -63,6 +63,7 @@ pub fn script_of(seed: u64, nodes: u8) -> Script {
     let weather = WEATHERS[at_random(&mut shape, WEATHERS.len())];
     let storm_ms = 120_000 + shape.up_to(STORM_MS_MAX - 120_000);
     let small = shape.percent(15);
+    let narrow = shape.percent(30);
     let mut items = sends(seed, storm_ms);
     items.extend(people(seed, storm_ms));
     if weather != Weather::Calm {
@@ -74,6 +75,7 @@ pub fn script_of(seed: u64, nodes: u8) -> Script {
         nodes,
         heal_at_ms: storm_ms + HEAL_SLACK_MS,
         open_messages_max: if small { 12 } else { 10_000 },
+        window_max: if narrow { 4 } else { 50_000 },
         items,
     }
 }

@@ -20,6 +20,8 @@ pub struct Script {
     pub heal_at_ms: u64,
     /// Open messages beyond which apps are told to come back.
     pub open_messages_max: usize,
+    /// Waiting messages of one priority that a node keeps in memory.
+    pub window_max: usize,
     pub items: Vec<Item>,
 }
 

@@ -149,8 +149,8 @@ fn insert_delivery(c: &Connection, message: &MessageRecord, state: &DeliveryStat
     run(
         c,
         "INSERT OR IGNORE INTO delivery (id, contact, state, since, until, hop, hop_since, tries,
-             attempts, spent, told, told_failed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             attempts, spent, told, told_failed, priority, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             message.id.bytes(),
             message.contact.bytes(),
@@ -164,6 +164,8 @@ fn insert_delivery(c: &Connection, message: &MessageRecord, state: &DeliveryStat
             state.spent,
             progress_code(state.told),
             state.told_failed,
+            priority_code(message.priority),
+            message.expires_at.0,
         ],
     )
 }

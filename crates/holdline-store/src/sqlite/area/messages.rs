@@ -1,14 +1,14 @@
 //! Reads of messages, deliveries and what happened to them.
 
 use super::{after_key, all, before_key, first_id_of, one, page};
-use crate::rows::codes::{PLACED, state_code_of_name};
+use crate::rows::codes::{PLACED, WAITING, priority_code, state_code_of_name};
 use crate::rows::message::{DELIVERY_COLUMNS, MESSAGE_COLUMNS, message_from, stored_from};
 use crate::rows::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
 };
 use crate::sqlite::cluster::{in_partitions, set};
-use holdline_core::message::End;
+use holdline_core::message::{End, Priority};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
@@ -16,27 +16,74 @@ use holdline_engine::ports::store::MessageFilter;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, params, params_from_iter};
 
-pub(in crate::sqlite) fn open(
+pub(in crate::sqlite) fn under_way(
     c: &Connection,
     partitions: Partitions,
     after: Option<MessageId>,
     limit: usize,
 ) -> Result<Vec<StoredMessage>> {
-    let mine = in_partitions("d.contact", "?3");
-    let sql = format!(
-        "SELECT {MESSAGE_COLUMNS}, NULL, {DELIVERY_COLUMNS}
-         FROM delivery d INDEXED BY delivery_open CROSS JOIN message m ON m.id = d.id
-         WHERE d.state < 4 AND d.id > ?1 AND {mine} ORDER BY d.id LIMIT ?2"
+    let sql = select_open(
+        "delivery_under_way",
+        "d.state BETWEEN 1 AND 3 AND d.id > ?3",
+        "d.id",
     );
+    let after = after_key(after.map(|id| id.0));
     all(
         c,
         &sql,
-        params![
-            after_key(after.map(|id| id.0)),
-            page(limit),
-            set(partitions)
-        ],
+        params![set(partitions), page(limit), after],
         stored_from,
+    )
+}
+
+pub(in crate::sqlite) fn waiting(
+    c: &Connection,
+    partitions: Partitions,
+    priority: Priority,
+    after: Option<MessageId>,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let condition = "d.state = 0 AND d.priority = ?4 AND d.id > ?3";
+    let sql = select_open("delivery_waiting", condition, "d.id");
+    let after = after_key(after.map(|id| id.0));
+    let values = params![set(partitions), page(limit), after, priority_code(priority)];
+    all(c, &sql, values, stored_from)
+}
+
+pub(in crate::sqlite) fn waiting_expired(
+    c: &Connection,
+    partitions: Partitions,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<StoredMessage>> {
+    let condition = "d.state = 0 AND d.expires_at <= ?3";
+    let sql = select_open("delivery_expiry", condition, "d.expires_at, d.id");
+    all(
+        c,
+        &sql,
+        params![set(partitions), page(limit), now.0],
+        stored_from,
+    )
+}
+
+pub(in crate::sqlite) fn count_waiting(c: &Connection, partitions: Partitions) -> Result<usize> {
+    let mine = in_partitions("contact", "?1");
+    let sql = format!(
+        "SELECT COUNT(*) FROM delivery INDEXED BY delivery_waiting WHERE state = 0 AND {mine}"
+    );
+    let count: i64 = c
+        .prepare_cached(&sql)?
+        .query_row([set(partitions)], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Parameters: 1 the partitions, 2 the page, others by the condition.
+fn select_open(index: &str, condition: &str, order: &str) -> String {
+    let mine = in_partitions("d.contact", "?1");
+    format!(
+        "SELECT {MESSAGE_COLUMNS}, NULL, {DELIVERY_COLUMNS}
+         FROM delivery d INDEXED BY {index} CROSS JOIN message m ON m.id = d.id
+         WHERE {condition} AND {mine} ORDER BY {order} LIMIT ?2"
     )
 }
 
@@ -113,13 +160,14 @@ pub(in crate::sqlite) fn list(
 fn source(filter: &MessageFilter, state: Option<i64>) -> (&'static str, &'static str) {
     const BY_CONTACT: &str =
         "delivery d INDEXED BY delivery_contact CROSS JOIN message m ON m.id = d.id";
-    const BY_OPEN: &str = "delivery d INDEXED BY delivery_open CROSS JOIN message m ON m.id = d.id";
+    const UNDER_WAY: &str =
+        "delivery d INDEXED BY delivery_under_way CROSS JOIN message m ON m.id = d.id";
     const BY_LOST: &str = "delivery d INDEXED BY delivery_lost CROSS JOIN message m ON m.id = d.id";
     const BY_APP: &str = "message m INDEXED BY message_app CROSS JOIN delivery d ON d.id = m.id";
     const BY_ID: &str = "message m CROSS JOIN delivery d ON d.id = m.id";
     match state {
         _ if filter.contact.is_some() => (BY_CONTACT, "d.id"),
-        Some(code) if code <= PLACED => (BY_OPEN, "d.id"),
+        Some(code) if code != WAITING && code <= PLACED => (UNDER_WAY, "d.id"),
         Some(code) if code > delivered() => (BY_LOST, "d.id"),
         _ if filter.app.is_some() => (BY_APP, "m.id"),
         Some(_) | None => (BY_ID, "m.id"),
@@ -144,7 +192,8 @@ fn conditions(filter: &MessageFilter, state: Option<i64>) -> (String, Vec<Value>
     }
     if let Some(code) = state {
         sql.push_str(match code {
-            code if code <= PLACED => " AND d.state < 4 AND d.state = ?",
+            WAITING => " AND d.state = ?",
+            code if code <= PLACED => " AND d.state BETWEEN 1 AND 3 AND d.state = ?",
             code if code > delivered() => " AND d.state > 4 AND d.state = ?",
             _ => " AND d.state = ?",
         });

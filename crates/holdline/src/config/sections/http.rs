@@ -26,12 +26,23 @@ section! {
         /// Longest time for one request; uploads of media and lists of contacts take as long as
         /// they move.
         request_timeout_ms: u64 = 10_000, 100 to 600_000;
-        /// Longest wait for the head of a request, and for a TLS handshake.
+        /// Longest wait for the head of a request, also of the next one on the same connection, and
+        /// for a TLS handshake.
         header_timeout_ms: u64 = 10_000, 100 to 120_000;
+        /// Largest head of a request.
+        head_max_bytes: usize = 65_536, 8_192 to 1_048_576;
+        /// Most headers of a request.
+        headers_max: usize = 100, 16 to 1_000;
+        /// A body that comes more slowly than this on average, after a wait of header_timeout_ms,
+        /// is given up. 0 lets it take its time.
+        body_min_bytes_per_s: u64 = 1_024, 0 to 1_000_000_000;
         /// A connection on which nothing moves for so long is closed.
         idle_timeout_ms: u64 = 75_000, 1_000 to 3_600_000;
-        /// Most connections at a time on each listener; further ones wait to be taken.
+        /// Most connections at a time on each listener; further ones get 503, or by TLS the end.
         connections_max: usize = 4096, 1 to 1_000_000;
+        /// Most of them from one address (IPv6: one /64). Behind a proxy all come from one: set it
+        /// to connections_max there.
+        connections_per_address_max: usize = 1024, 1 to 1_000_000;
     }
 }
 

@@ -13,8 +13,25 @@ section! {
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is
         /// raised. Unset: what the disk holds.
         size_max_mb: Option<u32>, 8 to 16_000_000;
+        /// Room on the disk of the database, in MiB, below which new messages are refused with 503,
+        /// so that outcomes, receipts and replies of what was accepted still find room. 0: none.
+        reserve_mb: u32 = 64, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
+    }
+}
+
+section! {
+    /// Backups that the server keeps while it runs. Without a folder there are none.
+    Backup at "backup" many false {
+        /// Folder for backups; best on another disk.
+        folder: Option<PathBuf>;
+        /// Seconds between two writes of what changed: so much may be lost.
+        every_s: u32 = 10, 1 to 86_400;
+        /// Seconds between two whole backups. A start of the server makes one too.
+        whole_every_s: u32 = 86_400, 60 to 31_536_000;
+        /// Whole backups that are kept, with the changes after them.
+        keep: u32 = 7, 1 to 1_000;
     }
 }
 

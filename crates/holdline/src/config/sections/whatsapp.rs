@@ -23,6 +23,9 @@ section! {
         rate_per_s: u32 = 80, 1 to 10_000;
         /// How often the templates are fetched.
         template_sync_s: u64 = 3_600, 60 to 86_400;
+        /// What a webhook reports of longer ago is passed over, so that one that was kept and sent
+        /// again is not taken for news. Meta itself tries for 7 days.
+        webhook_age_max_h: u32 = 192, 168 to 9_600;
         /// Id of the app at Meta, to check its webhook subscription.
         app_id: Option<String>;
         /// Secret of the app at Meta: proves that webhooks come from there.

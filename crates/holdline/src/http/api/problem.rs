@@ -93,7 +93,7 @@ impl Problem {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn faults(&self) -> &[FieldFault] {
         &self.errors
     }

@@ -100,7 +100,7 @@ fn offset_ms(zone: &str) -> Option<i64> {
     };
     let (hours, minutes, _) = triple(&format!("{}:00", &zone[1..]), ":")?;
     let in_range = zone.len() == 6 && hours < 24 && minutes < 60;
-    in_range.then_some(sign * (hours * 60 + minutes) * 60_000)
+    in_range.then(|| sign * (hours * 60 + minutes) * 60_000)
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar, counted in eras of 400 years that
@@ -166,6 +166,7 @@ mod tests {
             "2026-11-23T24:00:00Z",
             "2026-11-23T00:00:00.Z",
             "2026-11-23T00:00:00+1:00",
+            "2026-11-23T00:00:00+922337203685477580:00",
             "+026-11-23T00:00:00Z",
             "2026-11-23T00:00:00é",
             "1795394120",

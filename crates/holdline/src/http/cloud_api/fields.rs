@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The names at the top level of `a,b,c{d,e}`.
-pub(super) fn read(text: &str) -> Vec<String> {
+pub(crate) fn read(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let (mut name, mut depth) = (String::new(), 0_usize);
     for c in text.chars() {
@@ -26,7 +26,7 @@ pub(super) fn read(text: &str) -> Vec<String> {
 }
 
 /// The wanted fields of an object; its id is always shown.
-pub(super) fn select(item: &Value, wanted: Option<&[String]>) -> Value {
+pub(crate) fn select(item: &Value, wanted: Option<&[String]>) -> Value {
     let (Some(wanted), Some(item)) = (wanted, item.as_object()) else {
         return item.clone();
     };

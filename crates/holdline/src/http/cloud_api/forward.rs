@@ -260,7 +260,7 @@ fn rewrite_all<'a>(values: impl Iterator<Item = &'a mut Value>, theirs: &Url, ou
 }
 
 /// The provider writes its own token into the addresses of further pages: it must not get out.
-fn translated(text: &str, theirs: &Url, ours: &str) -> Option<String> {
+pub(crate) fn translated(text: &str, theirs: &Url, ours: &str) -> Option<String> {
     let url = text
         .starts_with("http")
         .then(|| Url::parse(text).ok())

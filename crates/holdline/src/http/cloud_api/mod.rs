@@ -1,10 +1,10 @@
 //! The WhatsApp Cloud API as apps know it. Lets a call in, finds what its path names and hands it
 //! on; what is not ours to answer goes to the provider. Every answer has the provider's form.
 
-mod call;
+pub(crate) mod call;
 mod checks;
-mod fields;
-mod forward;
+pub(crate) mod fields;
+pub(crate) mod forward;
 mod mark_read;
 mod media;
 mod memo;

@@ -37,6 +37,7 @@ async fn alive() -> &'static str {
 async fn ready(State(state): State<AppState>) -> Response {
     let faults: Vec<&str> = [
         store_fault(&state).await,
+        write_fault(&state),
         driver_fault(state.engine.turned_at(), state.engine.now()),
     ]
     .into_iter()
@@ -78,10 +79,39 @@ async fn metrics(State(state): State<AppState>) -> Response {
     let now = engine.now();
     let last = [
         scopes::text(&engine.routes(), &holds(&state, now).await, now),
+        store_text(&state),
         counts::text(&engine.counts()),
     ];
     let text = counts::joined(&state.metrics.text(), &last.concat());
     ([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response()
+}
+
+/// Whether the store takes writes, the room it has, and how far its backups are.
+fn store_text(state: &AppState) -> String {
+    let (base_at, written_at) = state.backup.instants();
+    let seconds = |ms: i64| ms as f64 / 1_000.0;
+    let mut rows = vec![
+        (
+            "store_writable",
+            f64::from(u8::from(write_fault(state).is_none())),
+        ),
+        (
+            "backup_failing",
+            f64::from(u8::from(state.backup.is_failing())),
+        ),
+        ("backup_whole_timestamp_seconds", seconds(base_at)),
+        ("backup_changes_timestamp_seconds", seconds(written_at)),
+    ];
+    rows.extend(
+        state
+            .room
+            .free_bytes()
+            .map(|free| ("disk_free_bytes", free as f64)),
+    );
+    let one = |(name, value): (&str, f64)| {
+        format!("# TYPE holdline_{name} gauge\nholdline_{name} {value}\n")
+    };
+    rows.into_iter().map(one).collect()
 }
 
 /// What operators say now; nothing while the store does not answer.
@@ -100,6 +130,18 @@ async fn store_fault(state: &AppState) -> Option<&'static str> {
             Some("the store cannot be read")
         }
         Err(_) => Some("the store does not answer"),
+    }
+}
+
+/// Whoever sends traffic here should know before a message is refused.
+fn write_fault(state: &AppState) -> Option<&'static str> {
+    match state.engine.store_fault() {
+        Some(fault) if fault.full => Some("the store has no room: new messages are refused"),
+        Some(_) => Some("the store takes no writes: new messages are refused"),
+        None if state.engine.refuses().is_some() => {
+            Some("the disk of the database runs out of room: new messages are refused")
+        }
+        None => None,
     }
 }
 

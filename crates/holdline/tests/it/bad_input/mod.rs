@@ -8,6 +8,7 @@ mod full_disk;
 mod idempotency;
 mod limits;
 mod order;
+mod replays;
 mod signatures;
 
 use crate::stack::Stack;

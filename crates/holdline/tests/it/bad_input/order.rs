@@ -1,8 +1,8 @@
 //! Webhooks whose statuses come in the wrong order: what has ended stays ended.
 
+use super::replays::{now_s, tell_signed};
 use crate::scenarios::until_ended;
-use crate::stack::{APP_SECRET, Stack, until, until_true};
-use holdline_sim::meta_signature;
+use crate::stack::{Stack, until, until_true};
 use serde_json::{Value, json};
 
 const PERSON: &str = "+16505553401";
@@ -10,19 +10,11 @@ const PERSON: &str = "+16505553401";
 /// Posts one webhook that tells these statuses of a message, in this order.
 async fn tell(stack: &Stack, provider_id: &str, statuses: &[&str]) {
     let status = |status: &&str| {
-        json!({"id": provider_id, "status": status, "timestamp": "1750000000",
+        json!({"id": provider_id, "status": status, "timestamp": now_s().to_string(),
             "recipient_id": "16505553401"})
     };
     let statuses: Vec<Value> = statuses.iter().map(status).collect();
-    let number = json!({"display_phone_number": "15550783881", "phone_number_id": stack.phone_id});
-    let value = json!({"messaging_product": "whatsapp", "metadata": number, "statuses": statuses});
-    let change = json!({"field": "messages", "value": value});
-    let entry = json!({"id": stack.waba_id, "changes": [change]});
-    let body = json!({"object": "whatsapp_business_account", "entry": [entry]}).to_string();
-    let signature = meta_signature(APP_SECRET, body.as_bytes());
-    let request = stack.http.post(format!("{}/hooks/whatsapp", stack.url));
-    let request = request.header("X-Hub-Signature-256", signature).body(body);
-    assert_eq!(request.send().await.expect("an answer").status(), 200);
+    tell_signed(stack, json!({"statuses": statuses})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,8 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_that_stop_are_named_and_messages_go_on() {
-    let stack = Stack::start_with(patient()).await;
+    // The provider's history is to be read before missing receipts are held against it.
+    let stack = Stack::start_with(patient().with("health", "dwell_ms = 10000")).await;
     let inbox = Inbox::of(&stack).await;
     warm_up(&stack).await;
     stack.outage("webhooks_stopped");

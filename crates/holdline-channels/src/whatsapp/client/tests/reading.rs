@@ -1,7 +1,7 @@
 //! What the provider's webhooks become.
 
 use super::{SENDER, TO, WABA, WhatsappChannel, config, field, inbound, message, read};
-use crate::test_peers::raw;
+use crate::test_peers::{NOW, raw};
 use crate::whatsapp::wire::ids::opaque_of;
 use holdline_core::message::{FaultClass, Progress, ReceiptKind};
 use holdline_core::{AttemptKey, MessageId, Timestamp};
@@ -110,6 +110,35 @@ async fn management_webhooks_are_passed_on() {
     assert!(value.contains("\"message_template_id\":7"), "{value}");
     let items = read(&field("security", &json!({"event": "PIN_CHANGED"}))).await;
     assert!(matches!(&items[..], [InboundItem::Passed { field, .. }] if field == "security"));
+}
+
+#[tokio::test]
+async fn what_happened_too_long_ago_is_passed_over() {
+    const DAY_MS: i64 = 86_400_000;
+    let at = |days: i64| (NOW.0 - days * DAY_MS) / 1000;
+    let status = |id: &str, days| json!({"id": id, "status": "read", "timestamp": at(days)});
+    let statuses = json!({"statuses": [status("wamid.old", 9), status("wamid.late", 7),
+        {"id": "wamid.timeless", "status": "read"}, status("wamid.ahead", -9)]});
+    let items = read(&inbound(&statuses)).await;
+    let ids: Vec<_> = items
+        .iter()
+        .filter_map(|item| match item {
+            InboundItem::Receipt(receipt) => Some(receipt.provider_id.as_str()),
+            InboundItem::Message(_)
+            | InboundItem::Passed { .. }
+            | InboundItem::TemplatesChanged { .. }
+            | InboundItem::Echo { .. } => None,
+        })
+        .collect();
+    assert_eq!(ids, ["wamid.late", "wamid.timeless", "wamid.ahead"]);
+    let change = json!({"field": "account_update", "value": {"event": "DISABLED_UPDATE"}});
+    let told = |days| {
+        let entry = json!({"id": WABA, "time": at(days), "changes": [change]});
+        let body = json!({"object": "whatsapp_business_account", "entry": [entry]});
+        raw("whatsapp", "", body.to_string())
+    };
+    assert_eq!(read(&told(9)).await.len(), 0);
+    assert_eq!(read(&told(7)).await.len(), 1);
 }
 
 proptest! {

@@ -41,6 +41,9 @@ impl Board {
             let Some(at) = self.episodes.iter().position(|it| it.id == id) else {
                 continue;
             };
+            if self.follows(self.episodes[at].scope.channel) {
+                continue;
+            }
             self.note_feed(at, now);
             match self.episodes[at].health {
                 Health::Degraded => self.leave_degraded(at, now),

@@ -2,7 +2,7 @@
 
 use super::{Play, fails};
 use crate::ChannelKind;
-use crate::health::scope::Feature;
+use crate::health::scope::{Feature, NumberIx};
 use crate::health::signal::Evidence;
 use crate::health::verdict::Health;
 
@@ -16,6 +16,8 @@ fn management_that_fails_alone_is_named_so_and_takes_no_message_with_it() {
     for _ in 0..300 {
         play.live(1, &[(text, Evidence::Works)]);
         assert!(play.health(text) <= Health::Suspect, "{:?}", play.changes());
+        let whole = play.board.standing_of(NumberIx(0)).health;
+        assert_eq!(whole, play.health(text), "messages meet nothing else");
     }
     assert_eq!(play.said[0].name, "whatsapp/106/management");
     assert!(

@@ -4,6 +4,7 @@
 use super::fixtures::{accept_plain, at, hook_for, message_id, put, raw, setting, try_put};
 use crate::ports::cluster::{Beat, HandoffRecord, Lease, LeaseHeld, Partition, Partitions};
 use crate::ports::{Conflict, Op, Store};
+use holdline_core::message::Priority;
 use holdline_core::{ChannelKind, Timestamp};
 use std::sync::Arc;
 
@@ -221,7 +222,7 @@ async fn reads_keep_to_their_partitions(store: &dyn Store) {
     let of_raw = Partitions::NONE.with(Partition::of(raw(1).id));
     for (partitions, expect) in sets(of_contact) {
         let open = store
-            .open_deliveries(partitions, None, 10)
+            .waiting(partitions, Priority::Service, None, 10)
             .await
             .expect("reads");
         assert_eq!(open.len(), expect, "{partitions:?}");

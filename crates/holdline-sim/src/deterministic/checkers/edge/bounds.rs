@@ -17,7 +17,10 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// Requests that are answered in the same turn cannot know of each other.
     fn open(&self, count: usize, rules: &Rules) -> Result<(), Wrong> {
-        let most = rules.open_messages_max.saturating_add(self.asking_most);
+        let each = rules
+            .open_messages_max
+            .saturating_mul(usize::from(rules.nodes));
+        let most = each.saturating_add(self.asking_most);
         if count > most {
             let max = rules.open_messages_max;
             return Err(Wrong::of(format!(

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Flight {
-    under_way: BTreeMap<MessageId, u16>,
+    under_way: BTreeMap<MessageId, (u16, u8)>,
     left: BTreeSet<AttemptKey>,
 }
 
@@ -26,7 +26,13 @@ impl Checker for Flight {
                     let what = format!("attempt {} leaves a second time", key.number);
                     return Err(Wrong::with(key.message, what));
                 }
-                if let Some(other) = self.under_way.insert(key.message, key.number) {
+                let before = self
+                    .under_way
+                    .insert(key.message, (key.number, leaves.node));
+                // A node that was taken over may still wait for its answer: that is a doubt.
+                if let Some((other, node)) = before
+                    && node == leaves.node
+                {
                     let what = format!("attempt {} leaves while {other} is under way", key.number);
                     return Err(Wrong::with(key.message, what));
                 }
@@ -34,7 +40,11 @@ impl Checker for Flight {
             Fact::Ends { key, .. }
             | Fact::Dropped { key }
             | Fact::Receipt { key: Some(key), .. } => {
-                if self.under_way.get(&key.message) == Some(&key.number) {
+                if self
+                    .under_way
+                    .get(&key.message)
+                    .is_some_and(|it| it.0 == key.number)
+                {
                     self.under_way.remove(&key.message);
                 }
             }

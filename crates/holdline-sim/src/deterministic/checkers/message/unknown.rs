@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Unknown {
     /// Attempts in doubt of each message, and since when.
     doubts: BTreeMap<MessageId, BTreeMap<u16, u64>>,
+    /// Calls that have not ended, by whom and since when: for any other node they are in doubt.
+    under_way: BTreeMap<AttemptKey, (u8, u64)>,
     clocks: BTreeMap<u8, i64>,
     /// When a node's clock was set forward, and by how much: its windows were shorter then.
     forward: Vec<(u64, u64)>,
@@ -29,7 +31,17 @@ impl Unknown {
         }
     }
 
-    fn leaves(&self, at_ms: u64, leaves: &Leaves, rules: &Rules) -> Result<(), Wrong> {
+    fn leaves(&mut self, at_ms: u64, leaves: &Leaves, rules: &Rules) -> Result<(), Wrong> {
+        let of_others: Vec<(AttemptKey, u64)> = self
+            .under_way
+            .iter()
+            .filter(|(key, (node, _))| key.message == leaves.key.message && *node != leaves.node)
+            .map(|(key, (_, since_ms))| (*key, *since_ms))
+            .collect();
+        for (key, since_ms) in of_others {
+            self.doubt(key, since_ms);
+        }
+        self.under_way.insert(leaves.key, (leaves.node, at_ms));
         let Some(doubts) = self.doubts.get(&leaves.key.message) else {
             return Ok(());
         };
@@ -61,12 +73,23 @@ impl Checker for Unknown {
     fn see(&mut self, at_ms: u64, fact: &Fact, rules: &Rules) -> Result<(), Wrong> {
         match fact {
             Fact::Leaves(leaves) => return self.leaves(at_ms, leaves, rules),
-            Fact::Ends {
-                key,
-                outcome: Outcome::Unknown(_),
+            Fact::Ends { key, outcome } => {
+                self.under_way.remove(key);
+                match outcome {
+                    Outcome::Unknown(_) => self.doubt(*key, at_ms),
+                    Outcome::Accepted { .. } | Outcome::Rejected(_) | Outcome::Throttled { .. } => {
+                        self.settle(*key);
+                    }
+                }
             }
-            | Fact::Dropped { key } => self.doubt(*key, at_ms),
-            Fact::Receipt { key: Some(key), .. } => self.settle(*key),
+            Fact::Dropped { key } => {
+                self.under_way.remove(key);
+                self.doubt(*key, at_ms);
+            }
+            Fact::Receipt { key: Some(key), .. } => {
+                self.under_way.remove(key);
+                self.settle(*key);
+            }
             Fact::Clock { node, by_ms } => {
                 let before = self.clocks.insert(*node, *by_ms).unwrap_or(0);
                 let by_ms = by_ms.saturating_sub(before).max(0);

@@ -32,19 +32,19 @@ pub(super) const NAMES: [&str; 12] = [
 
 /// A person as a line gives them.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) line: u64,
-    pub(super) name: Option<String>,
-    pub(super) external_id: Option<String>,
-    pub(super) addresses: Vec<RowAddress>,
+pub(crate) struct Row {
+    pub(crate) line: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) addresses: Vec<RowAddress>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct RowAddress {
-    pub(super) channel: ChannelKind,
-    pub(super) value: String,
-    pub(super) consent: Option<Consent>,
-    pub(super) verified: Option<bool>,
+pub(crate) struct RowAddress {
+    pub(crate) channel: ChannelKind,
+    pub(crate) value: String,
+    pub(crate) consent: Option<Consent>,
+    pub(crate) verified: Option<bool>,
 }
 
 /// What is wrong in a line.

@@ -2,12 +2,12 @@
 //! many at once in [`import`].
 
 pub(crate) mod address;
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod import;
 mod known;
 pub(crate) mod list;
 pub(crate) mod one;
-mod rows;
+pub(crate) mod rows;
 mod save;
 #[cfg(test)]
 mod tests;

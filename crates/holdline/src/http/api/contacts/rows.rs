@@ -19,7 +19,7 @@ const SNIFF_BYTES: usize = 64 * 1024;
 const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
 /// What the reader found.
-pub(super) enum Found {
+pub(crate) enum Found {
     Row(Row),
     Bad(Vec<LineFault>),
     /// The header is wrong: nothing more comes.
@@ -66,7 +66,7 @@ async fn pump(body: Body, pieces: mpsc::Sender<Bytes>) -> Ending {
 }
 
 /// Runs on a blocking thread until the body ends or nobody listens.
-pub(super) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sender<Found>) {
+pub(crate) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sender<Found>) {
     let mut source = BufReader::with_capacity(SNIFF_BYTES, source);
     let delimiter = sniff(&mut source);
     let mut reader = ReaderBuilder::new()

@@ -3,7 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod holds;
-mod name;
+pub(crate) mod name;
 pub(crate) mod outages;
 pub(crate) mod templates;
 

@@ -17,7 +17,7 @@ const ACCOUNT: &str = "waba:";
 
 /// A scope's name in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ScopeName {
+pub(crate) struct ScopeName {
     channel: String,
     sender: String,
     feature: String,
@@ -25,10 +25,10 @@ pub(super) struct ScopeName {
 }
 
 /// What there is to be named.
-pub(super) struct Known {
+pub(crate) struct Known {
     /// Channel and sender of each route.
-    pub(super) senders: Vec<(String, String)>,
-    pub(super) accounts: Vec<String>,
+    pub(crate) senders: Vec<(String, String)>,
+    pub(crate) accounts: Vec<String>,
 }
 
 impl Known {
@@ -65,7 +65,7 @@ impl Known {
 impl ScopeName {
     /// # Errors
     /// A problem that names the faulty part and what may stand there.
-    pub(super) fn read(text: &str, known: &Known) -> Answer<Self> {
+    pub(crate) fn read(text: &str, known: &Known) -> Answer<Self> {
         let parts: Vec<&str> = text.split('/').collect();
         let (channel, sender, feature, country) = match parts[..] {
             [channel, sender] => (channel, sender, ALL, None),
@@ -92,7 +92,7 @@ impl ScopeName {
     }
 
     /// The one way in which this scope is written.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let country = self.country.map_or(String::new(), |it| format!("/{it}"));
         let (channel, sender, feature) = (&self.channel, &self.sender, &self.feature);
         format!("{channel}/{sender}/{feature}{country}")
@@ -218,7 +218,7 @@ mod tests {
             "whatsapp/*/medias",
             Err("names a feature that is not known: did you mean `media`?"),
         );
-        for country in ["49", "+", "+0", "+4915", "+x", "+2"] {
+        for country in ["49", "+", "+0", "+013", "+4915", "+x", "+2"] {
             check(
                 &format!("whatsapp/*/all/{country}"),
                 Err("names no country: write the calling code with a plus, such as +49"),

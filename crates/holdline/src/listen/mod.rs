@@ -1,9 +1,18 @@
 //! Takes connections, plain and TLS, and hands their requests to the router. Bounds everything a
-//! stranger can hold on to: connections, handshakes, heads of requests, silence. Ends gracefully.
+//! stranger can hold on to: connections, handshakes, heads of requests, slow bodies, silence. Ends
+//! gracefully.
 
+mod handles;
 mod idle;
+mod paced;
+mod places;
+mod refusal;
+#[cfg(test)]
+mod slow_tests;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use handles::make_room;
 
 use crate::tls::TlsReloader;
 use axum::Router;
@@ -14,12 +23,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use idle::IdleLimit;
+use paced::{Pace, Paced};
+use places::{Place, Places};
+use refusal::Refusal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
@@ -30,23 +42,30 @@ const BACKLOG: u32 = 1024;
 /// Pause after the system refused us a connection, usually for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS_MAX: u32 = 128;
-const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListenLimits {
     pub(crate) connections_max: usize,
-    /// For the head of a request, and for a TLS handshake.
+    pub(crate) connections_per_address_max: usize,
+    /// For the head of a request, for a TLS handshake, and for a body that does not move.
     pub(crate) header_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) head_bytes_max: usize,
+    pub(crate) headers_max: usize,
+    pub(crate) body_bytes_per_s_min: u64,
 }
 
 impl From<&crate::config::Http> for ListenLimits {
     fn from(http: &crate::config::Http) -> Self {
         Self {
             connections_max: http.connections_max,
+            connections_per_address_max: http.connections_per_address_max,
             header_timeout: Duration::from_millis(http.header_timeout_ms),
             idle_timeout: Duration::from_millis(http.idle_timeout_ms),
+            head_bytes_max: http.head_max_bytes,
+            headers_max: http.headers_max,
+            body_bytes_per_s_min: http.body_min_bytes_per_s,
         }
     }
 }
@@ -76,20 +95,28 @@ pub(crate) async fn serve(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let places = Places::new(limits.connections_max, limits.connections_per_address_max);
+    let refusal = Refusal::new();
     let mut connections = JoinSet::new();
     loop {
-        let (permit, stream, peer) = tokio::select! {
-            taken = accept(&listener, &places) => taken,
+        let (stream, peer) = tokio::select! {
+            taken = accept(&listener) => taken,
             _ = shutdown.wait_for(|stop| *stop) => break,
         };
         while connections.try_join_next().is_some() {}
+        let place = match places.take(peer.ip()) {
+            Ok(place) => place,
+            Err(full) => {
+                refusal.turn_away(stream, full, tls.is_none());
+                continue;
+            }
+        };
         let connection = Connection {
             tls: tls.clone(),
             router: router.clone(),
             limits,
             peer,
-            _permit: permit,
+            _place: place,
         };
         connections.spawn(connection.run(stream, graceful.watcher()));
     }
@@ -106,16 +133,10 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-/// Waits for a free place before it takes a connection: further ones wait in the backlog.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
-    // The semaphore is never closed, so there always is a permit.
-    let permit = Arc::clone(places).acquire_owned().await.ok();
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (permit, stream, peer),
+            Ok(taken) => return taken,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -129,7 +150,7 @@ struct Connection {
     router: Router,
     limits: ListenLimits,
     peer: SocketAddr,
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
 impl Connection {
@@ -137,16 +158,20 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let stream = IdleLimit::new(stream, self.limits.idle_timeout);
+        let stream = self.limited(stream);
         let Some(tls) = &self.tls else {
             return self.http(stream, watcher).await;
         };
         let handshake = tls.acceptor().accept(stream);
         match tokio::time::timeout(self.limits.header_timeout, handshake).await {
-            Ok(Ok(stream)) => self.http(stream, watcher).await,
+            Ok(Ok(stream)) => self.http(self.limited(stream), watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
+    }
+
+    fn limited<S>(&self, stream: S) -> IdleLimit<S> {
+        IdleLimit::new(stream, self.limits.header_timeout, self.limits.idle_timeout)
     }
 
     async fn http<S>(&self, stream: S, watcher: Watcher)
@@ -154,9 +179,14 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (router, peer) = (self.router.clone(), self.peer);
+        let pace = Pace {
+            grace: self.limits.header_timeout,
+            bytes_per_s_min: self.limits.body_bytes_per_s_min,
+        };
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request.map(Body::new))
+            let paced = |body| Body::new(Paced::new(body, pace));
+            router.clone().oneshot(request.map(paced))
         });
         let server = self.server();
         let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -171,10 +201,12 @@ impl Connection {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(HEAD_BYTES_MAX);
+            .max_headers(self.limits.headers_max)
+            .max_buf_size(self.limits.head_bytes_max);
         server
             .http2()
             .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(self.limits.head_bytes_max).unwrap_or(u32::MAX))
             .max_concurrent_streams(STREAMS_MAX);
         server
     }

@@ -1,0 +1,243 @@
+//! Several nodes on one store: each message is driven by one of them, whoever accepted it; a node
+//! that dies, leaves or was away loses and doubles nothing.
+
+use super::rig::{Peers, Rig, broken};
+use crate::memory::MemoryStore;
+use crate::ports::Store;
+use crate::ports::cluster::{Beat, Lease, Partition};
+use crate::request::Refusal;
+use holdline_core::health::Health;
+use holdline_core::{MessageId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn store() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::new())
+}
+
+/// How many partitions each node holds now.
+async fn shares(store: &MemoryStore) -> BTreeMap<String, usize> {
+    let view = store.cluster(Timestamp(0)).await.expect("reads");
+    let mut shares = BTreeMap::new();
+    for record in view.leases {
+        if matches!(record.lease, Lease::Partition(_)) && !record.node.is_empty() {
+            *shares.entry(record.node).or_default() += 1;
+        }
+    }
+    shares
+}
+
+async fn until_shares(store: &MemoryStore, wanted: &[(&str, usize)]) -> Duration {
+    let begin = tokio::time::Instant::now();
+    let wanted: BTreeMap<String, usize> = wanted
+        .iter()
+        .map(|(node, count)| ((*node).to_owned(), *count))
+        .collect();
+    for _ in 0..1_200 {
+        if shares(store).await == wanted {
+            return begin.elapsed();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{:?} instead of {wanted:?}", shares(store).await);
+}
+
+/// Sends by each node in turn.
+async fn send_by(nodes: &[&Rig], count: usize) -> Vec<MessageId> {
+    let mut ids = Vec::new();
+    for (n, node) in (0..count).zip(nodes.iter().cycle()) {
+        let accepted = node
+            .send(&format!("+1{n:04}"), &format!("message {n}"))
+            .await;
+        ids.push(accepted.expect("accepted").id);
+    }
+    ids
+}
+
+async fn all_end(node: &Rig, ids: &[MessageId]) {
+    for id in ids {
+        node.until(*id, "delivered").await;
+    }
+}
+
+/// Nobody got anything twice, and somebody got each.
+fn once_each(peers: &Peers, count: usize) {
+    let mut sent = peers.whatsapp.sent();
+    sent.extend(peers.sms.sent());
+    sent.sort();
+    let mut expect: Vec<String> = (0..count).map(|n| format!("message {n}")).collect();
+    expect.sort();
+    assert_eq!(sent, expect);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_share_the_work_and_any_of_them_takes_a_message() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    let ids = send_by(&[&a, &b], 40).await;
+    all_end(&a, &ids).await;
+    once_each(&peers, 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_node_is_taken_over_within_ten_seconds() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    a.crash().await;
+    let ids = send_by(&[&b], 40).await;
+    let took = until_shares(&store, &[("b", 64)]).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    all_end(&b, &ids).await;
+    once_each(&peers, 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_flight_at_a_killed_node_is_in_doubt_at_the_next() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    peers.whatsapp.next([None]);
+    let id = a.send("+1", "message 0").await.expect("accepted").id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    a.crash().await;
+    b.until(id, "in_doubt").await;
+    b.until(id, "delivered").await;
+    let sent = peers.whatsapp.sent().len() + peers.sms.sent().len();
+    assert_eq!(sent, 2, "by the duplicate rule");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_gives_its_work_at_once_and_ends_what_is_in_flight() {
+    let (store, peers) = (store(), Peers::default());
+    let mut a = Rig::node(&store, "a", &peers).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    peers.whatsapp.takes_ms.store(2_000, Ordering::SeqCst);
+    let ids = send_by(&[&a, &b], 20).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    a.engine.stop(20_000);
+    a.driver_ends().await;
+    let took = until_shares(&store, &[("b", 64)]).await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    all_end(&b, &ids).await;
+    once_each(&peers, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_gets_its_share_while_messages_are_in_flight() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    peers.whatsapp.takes_ms.store(3_000, Ordering::SeqCst);
+    let ids = send_by(&[&a], 50).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    all_end(&b, &ids).await;
+    once_each(&peers, 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_away_too_long_sends_nothing_more() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let far = Timestamp(1_000_000);
+    let intruder = Beat {
+        node: String::from("z"),
+        url: String::new(),
+        now: far,
+        ttl_ms: 60_000,
+        take: Partition::all().map(Lease::Partition).collect(),
+        give: Vec::new(),
+        leaves: false,
+    };
+    store.beat(&intruder).await.expect("beats");
+    let refused = a.send("+1", "message 0").await;
+    assert!(
+        matches!(refused, Err(Refusal::Unavailable { .. })),
+        "{refused:?}"
+    );
+    let id = a
+        .send("+1", "message 1")
+        .await
+        .expect("left to the other")
+        .id;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(a.state(id).await, "waiting");
+    assert_eq!(peers.whatsapp.sent().len() + peers.sms.sent().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_cancelled_at_any_node() {
+    let (store, peers) = (store(), Peers::default());
+    peers.whatsapp.usually(broken());
+    peers.sms.usually(broken());
+    let a = Rig::node(&store, "a", &peers).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    let ids = send_by(&[&a], 8).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for id in &ids {
+        b.engine.cancel(*id).await.expect("taken");
+    }
+    for id in &ids {
+        b.until(*id, "cancelled").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_node_decides_and_all_act_on_it() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    peers.whatsapp.usually(broken());
+    let ids = send_by(&[&b], 40).await;
+    all_end(&b, &ids).await;
+    for node in [&a, &b] {
+        until_health(node, Health::Down).await;
+    }
+    let tried = peers.whatsapp.sent().len();
+    let more = send_by(&[&b, &a], 10).await;
+    all_end(&b, &more).await;
+    assert_eq!(
+        peers.whatsapp.sent().len(),
+        tried,
+        "nothing more goes there"
+    );
+    peers.whatsapp.usually(super::rig::accepted());
+    for round in 0..200 {
+        if is(&a, Health::Up) && is(&b, Health::Up) {
+            return;
+        }
+        send_by(&[&a, &b], 4).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(round < 199, "never Up again");
+    }
+}
+
+fn is(node: &Rig, health: Health) -> bool {
+    let routes = node.engine.routes();
+    routes
+        .iter()
+        .any(|route| route.sender == "1" && route.health == health)
+}
+
+async fn until_health(node: &Rig, health: Health) {
+    for _ in 0..2_000 {
+        if is(node, health) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not {health:?}: {:?}", node.engine.routes());
+}
