@@ -1,12 +1,12 @@
-//! Messages to one person of one urgency leave in the order in which the app was told that they
-//! are safe. One that waits for long may be passed.
+//! Messages to one person of one urgency leave by a channel in the order in which the app was told
+//! that they are safe. One that waits for long, or for another channel, may be passed.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
 use crate::deterministic::facts::{AskId, Asks, Fact, Heard, Leaves, News, Told};
 use crate::deterministic::number_of;
-use holdline_core::MessageId;
 use holdline_core::message::Priority;
+use holdline_core::{ChannelKind, MessageId};
 use holdline_engine::config::ORDER_WAIT_MAX_MS;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ pub(crate) struct Order {
     asked_at: BTreeMap<MessageId, u64>,
     left: BTreeSet<MessageId>,
     heard_end: BTreeSet<MessageId>,
+    /// Passed by another message, on that channel: wrong if it leaves by the same one.
+    passed: BTreeMap<MessageId, (MessageId, ChannelKind)>,
     /// Ids no longer tell the age.
     clocks_went_wrong: bool,
 }
@@ -55,19 +57,27 @@ impl Order {
             .copied()
             .or_else(|| self.pending(&line));
         let Some(asked_ms) = asked_ms else {
-            return Ok(());
+            return self.late(leaves);
         };
         let before = self.lines.get(&line).into_iter().flatten();
         let passed = before
             .filter(|(other, told_ms)| *other != id && *told_ms < asked_ms)
             .filter(|(_, told_ms)| at_ms - told_ms < ORDER_WAIT_MAX_MS)
             .find(|(other, _)| !self.left.contains(other) && !self.heard_end.contains(other));
-        match passed {
-            Some((other, _)) => Err(Wrong::with(
-                id,
-                format!("leaves before {other}, which was safe before"),
-            )),
-            None => Ok(()),
+        if let Some((other, _)) = passed {
+            self.passed.insert(*other, (id, leaves.channel));
+        }
+        self.late(leaves)
+    }
+
+    fn late(&self, leaves: &Leaves) -> Result<(), Wrong> {
+        let id = leaves.key.message;
+        match self.passed.get(&id) {
+            Some((by, channel)) if *channel == leaves.channel => {
+                let what = format!("leaves after {by}, which was asked for later");
+                Err(Wrong::with(id, what))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

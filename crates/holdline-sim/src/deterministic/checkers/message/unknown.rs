@@ -6,12 +6,14 @@ use crate::deterministic::chronicle::Wrong;
 use crate::deterministic::facts::{Fact, Leaves};
 use holdline_core::message::{DuplicateRule, Outcome};
 use holdline_core::{AttemptKey, MessageId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Unknown {
     /// Attempts in doubt of each message, and since when.
     doubts: BTreeMap<MessageId, BTreeMap<u16, u64>>,
+    /// Attempts whose fate is known, also to whoever hears of a time-out after it.
+    settled: BTreeSet<AttemptKey>,
     /// Calls that have not ended, by whom and since when: for any other node they are in doubt.
     under_way: BTreeMap<AttemptKey, (u8, u64)>,
     clocks: BTreeMap<u8, i64>,
@@ -21,11 +23,15 @@ pub(crate) struct Unknown {
 
 impl Unknown {
     fn doubt(&mut self, key: AttemptKey, at_ms: u64) {
+        if self.settled.contains(&key) {
+            return;
+        }
         let doubts = self.doubts.entry(key.message).or_default();
         doubts.entry(key.number).or_insert(at_ms);
     }
 
     fn settle(&mut self, key: AttemptKey) {
+        self.settled.insert(key);
         if let Some(doubts) = self.doubts.get_mut(&key.message) {
             doubts.remove(&key.number);
         }
