@@ -95,6 +95,8 @@ pub(crate) enum Told {
     Accepted {
         id: MessageId,
         repeat: bool,
+        /// The node that answered.
+        by: u8,
     },
     /// The key was used for another request.
     KeyReused,

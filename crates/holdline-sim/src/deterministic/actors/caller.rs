@@ -89,13 +89,13 @@ async fn ask(stage: &Arc<Stage>, send: Send, id: AskId) -> Told {
         stage.exec.sleep(TIMEOUT_MS).await;
         return Told::Nothing;
     }
-    let Some((_, owner, engine)) = stage.some_node("callers") else {
+    let Some((node, owner, engine)) = stage.some_node("callers") else {
         return Told::ComeAgain;
     };
     let (tx, rx) = oneshot::channel();
     let message = message_of(stage, send, id);
     stage.exec.spawn(owner, async move {
-        drop(tx.send(accept(&engine, message).await));
+        drop(tx.send(accept(node, &engine, message).await));
     });
     let told = tokio::select! {
         biased;
@@ -109,11 +109,12 @@ async fn ask(stage: &Arc<Stage>, send: Send, id: AskId) -> Told {
     told
 }
 
-async fn accept(engine: &Engine, message: NewMessage) -> Told {
+async fn accept(by: u8, engine: &Engine, message: NewMessage) -> Told {
     match engine.accept(message).await {
         Ok(accepted) => Told::Accepted {
             id: accepted.id,
             repeat: accepted.repeat,
+            by,
         },
         Err(Refusal::KeyReused) => Told::KeyReused,
         Err(Refusal::Busy { .. } | Refusal::Unavailable { .. }) => Told::ComeAgain,
