@@ -81,6 +81,8 @@ pub(crate) struct Leaves {
     pub(crate) key: AttemptKey,
     pub(crate) channel: ChannelKind,
     pub(crate) sender: String,
+    /// The worst trouble over its route, by name; the sender where there is none.
+    pub(crate) scope: String,
     pub(crate) node: u8,
     /// The recipient as the app wrote it.
     pub(crate) to: String,

@@ -6,7 +6,7 @@ use super::chronicle::{Chronicle, Violation, Wrong};
 use super::exec::{Halt, Runner};
 use super::sabotage::Sabotage;
 use super::script::{Script, branch};
-use super::stage::Stage;
+use super::stage::{EPOCH_MS, Stage};
 use super::{APPS, app_name, endpoints_of, sender_of};
 use crate::config::{Number, SandboxConfig, WebhookConfig};
 use crate::world::World;
@@ -149,8 +149,7 @@ fn every_lease() -> Vec<Lease> {
 
 fn end_of(stage: &Stage) -> End {
     let mut end = End {
-        raw_open: now(stage.disk.raw_open(Partitions::ALL, None, PAGE_MAX))
-            .map_or(0, |it| it.len()),
+        raw_open: raw_open(stage),
         hooks_open: now(stage.disk.hooks_next_due(Partitions::ALL)) != Some(None),
         hooks_dropped: stage.disk.dropped_hooks().len(),
         duplicates: stage.disk.duplicates(),
@@ -167,6 +166,18 @@ fn end_of(stage: &Stage) -> End {
     }
     with_bodies(stage, &mut end);
     end
+}
+
+/// Webhooks that nobody has worked off, in words.
+fn raw_open(stage: &Stage) -> Vec<String> {
+    let page = now(stage.disk.raw_open(Partitions::ALL, None, PAGE_MAX)).unwrap_or_default();
+    let epoch_ms = i64::try_from(EPOCH_MS).unwrap_or(i64::MAX);
+    let words = page.iter().map(|raw| {
+        let partition = Partition::of(raw.id).number();
+        let at_ms = raw.received_at.0 - epoch_ms;
+        format!("{} at {at_ms} ms in partition {partition}", raw.channel)
+    });
+    words.collect()
 }
 
 /// Lists may leave the bodies out.

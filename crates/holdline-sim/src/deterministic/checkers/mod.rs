@@ -30,7 +30,8 @@ pub(crate) struct End {
     pub(crate) messages: BTreeMap<MessageId, StoredMessage>,
     /// Attempts by which a person got a message again, as it was counted.
     pub(crate) duplicates: Vec<AttemptKey>,
-    pub(crate) raw_open: usize,
+    /// Webhooks that nobody has worked off, in words.
+    pub(crate) raw_open: Vec<String>,
     pub(crate) hooks_open: bool,
     pub(crate) hooks_dropped: usize,
     /// Requests of apps that are still being asked.

@@ -13,14 +13,15 @@ use crate::providers::{Answer, ApiRequest, Reply};
 use crate::world::ConnectionFault;
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdline_core::health::Health;
+use holdline_core::health::{Country, Health};
 use holdline_core::message::{Outcome, Success};
-use holdline_core::{AttemptKey, ChannelKind};
+use holdline_core::{AttemptKey, ChannelKind, Timestamp};
 use holdline_engine::ports::channel::HookRefusal;
-use holdline_engine::ports::records::RawInbound;
+use holdline_engine::ports::records::{PlannedHop, RawInbound};
 use holdline_engine::ports::{
     Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library, Store as _,
 };
+use holdline_engine::request::{RouteStatus, ScopeStatus};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -97,30 +98,24 @@ impl SimChannel {
     }
 
     fn leaves(&self, dispatch: &Dispatch) {
-        let routes = self
-            .stage
-            .slot(self.node)
-            .engine
-            .as_ref()
-            .map(|it| it.routes());
-        let sender = dispatch.hop.sender.as_str();
-        let status = routes
-            .unwrap_or_default()
-            .into_iter()
-            .find(|status| status.channel == dispatch.hop.channel && status.sender == sender);
-        let now = self.stage.node_time(self.node);
-        let (health, health_ms) = status.map_or((Health::Up, 0), |status| {
-            (status.health, now.since_ms(status.since))
+        let hop = &dispatch.hop;
+        let engine = self.stage.slot(self.node).engine.clone();
+        let status = engine.and_then(|engine| {
+            let mut routes = engine.routes().into_iter();
+            routes.find(|it| it.channel == hop.channel && it.sender == hop.sender)
         });
+        let (scope, health, since) = stands(status.as_ref(), hop);
+        let now = self.stage.node_time(self.node);
         self.stage.tell(&Fact::Leaves(Leaves {
             key: dispatch.key,
-            channel: dispatch.hop.channel,
-            sender: sender.to_owned(),
+            channel: hop.channel,
+            sender: hop.sender.clone(),
+            scope,
             node: self.node,
             to: dispatch.message.to_input.expose().clone(),
             priority: dispatch.message.priority,
             health,
-            health_ms,
+            health_ms: since.map_or(0, |since| now.since_ms(since)),
         }));
     }
 
@@ -156,6 +151,45 @@ impl SimChannel {
             },
             () = self.stage.exec.sleep(TIMEOUT_MS) => Err(no_answer("timeout")),
         }
+    }
+}
+
+/// The worst trouble that a node sees over the route of a hop.
+fn stands(status: Option<&RouteStatus>, hop: &PlannedHop) -> (String, Health, Option<Timestamp>) {
+    let country = Country::of_number(hop.address.expose()).to_string();
+    let covers = |scope: &&ScopeStatus| {
+        let mut parts = scope.name.split('/').skip(2);
+        let feature = parts
+            .next()
+            .is_none_or(|it| it == "all" || it == hop.feature.name());
+        feature && parts.next().is_none_or(|it| it == country)
+    };
+    let Some(status) = status else {
+        return (hop.sender.clone(), Health::Up, None);
+    };
+    let worst = status
+        .scopes
+        .iter()
+        .filter(covers)
+        .max_by_key(|it| rank(it.health));
+    match worst {
+        Some(scope) => (scope.name.clone(), scope.health, Some(scope.since)),
+        None => {
+            let since = (status.health == Health::Up).then_some(status.since);
+            (hop.sender.clone(), Health::Up, since)
+        }
+    }
+}
+
+const fn rank(health: Health) -> u8 {
+    match health {
+        Health::Up => 0,
+        Health::Suspect => 1,
+        Health::Degraded => 2,
+        Health::Recovering => 3,
+        Health::SelfImpaired => 4,
+        Health::AccountFault => 5,
+        Health::Down => 6,
     }
 }
 

@@ -62,9 +62,11 @@ impl Checker for Ends {
 }
 
 fn queues(end: &End) -> Result<(), Wrong> {
-    if end.raw_open > 0 {
-        let what = format!("{} webhooks were never worked off", end.raw_open);
-        return Err(Wrong::of(what));
+    if !end.raw_open.is_empty() {
+        let which = end.raw_open.join(", ");
+        return Err(Wrong::of(format!(
+            "webhooks were never worked off: {which}"
+        )));
     }
     if end.hooks_open {
         return Err(Wrong::of("events for apps were never posted"));

@@ -19,7 +19,7 @@ pub(crate) struct Down {
 
 impl Down {
     fn tests(&mut self, at_ms: u64, leaves: &Leaves, rules: &Rules) -> Result<(), Wrong> {
-        let place = (leaves.node, leaves.sender.clone());
+        let place = (leaves.node, leaves.scope.clone());
         let times = self.tested.entry(place).or_default();
         times.push_back(at_ms);
         while times.front().is_some_and(|first| at_ms - first > WINDOW_MS) {
@@ -27,8 +27,8 @@ impl Down {
         }
         let most = rules.gate.trickle_per_s * WINDOW_MS as f64 / 1000.0 + SPARE;
         if times.len() as f64 > most {
-            let (count, sender) = (times.len(), &leaves.sender);
-            let what = format!("{count} left within 10 s by {sender}, which is being tested");
+            let (count, scope) = (times.len(), &leaves.scope);
+            let what = format!("{count} left within 10 s by {scope}, which is being tested");
             return Err(Wrong::with(leaves.key.message, what));
         }
         Ok(())
@@ -46,8 +46,8 @@ impl Checker for Down {
         };
         match leaves.health {
             Health::Down if leaves.health_ms > UNDER_WAY_MS => {
-                let (sender, ms) = (&leaves.sender, leaves.health_ms);
-                let what = format!("leaves by {sender}, which is down for {ms} ms");
+                let (scope, ms) = (&leaves.scope, leaves.health_ms);
+                let what = format!("leaves by {scope}, which is down for {ms} ms");
                 Err(Wrong::with(leaves.key.message, what))
             }
             Health::Recovering if leaves.health_ms > WINDOW_MS => self.tests(at_ms, leaves, rules),
