@@ -34,6 +34,12 @@ have_python() {
         >/dev/null 2>&1
 }
 
+# Debian keeps the programs of a server out of PATH.
+have_postgres() {
+    have initdb && have postgres && have psql && have pg_basebackup && return
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
 missing_packages() {
     have cc || echo "gcc libc6-dev"
     have git || echo "git"
@@ -41,6 +47,8 @@ missing_packages() {
     have node || echo "nodejs"
     have npm || echo "npm"
     have postfix || echo "postfix"
+    have_postgres || echo "postgresql"
+    have pgbouncer || echo "pgbouncer"
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo "ca-certificates"
 }
 
@@ -66,10 +74,16 @@ install_debian() {
         echo "postfix postfix/main_mailer_type select No configuration" |
             as_root debconf-set-selections
     fi
+    # The tests run servers of their own: none is to be made at installation.
+    if [[ $missing == *postgresql* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        as_root mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" |
+            as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
     as_root apt-get update -q
     # shellcheck disable=SC2086 # one word per package
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends $missing
+        apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold $missing
 }
 
 # Runs a command unless it has already run for the present content of a file.

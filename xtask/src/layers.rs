@@ -12,9 +12,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("holdline-core", &[]),
     ("holdline-policy", &["holdline-core"]),
     ("holdline-engine", &["holdline-core", "holdline-policy"]),
+    ("holdline-servers", &[]),
     (
         "holdline-store",
-        &["holdline-core", "holdline-policy", "holdline-engine"],
+        &[
+            "holdline-core",
+            "holdline-policy",
+            "holdline-engine",
+            "holdline-servers",
+        ],
     ),
     (
         "holdline-channels",
@@ -38,10 +44,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-store",
             "holdline-channels",
             "holdline-sim",
+            "holdline-servers",
         ],
     ),
     ("xtask", &[]),
 ];
+
+/// Crates of the workspace that only tests may use.
+const FOR_TESTS: &[&str] = &["holdline-servers"];
 
 /// Outside crates that only some crates may use, and whether tests of the others may.
 const RESTRICTED: &[Restriction] = &[
@@ -52,6 +62,11 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "tokio-postgres",
+        users: &["holdline-store"],
+        tests: Tests::Bound,
+    },
+    Restriction {
+        name: "tokio-postgres-rustls",
         users: &["holdline-store"],
         tests: Tests::Bound,
     },
@@ -148,6 +163,13 @@ fn check_dependency(
 ) -> Option<Fault> {
     let used = dependency["name"].as_str()?;
     let for_tests = dependency["kind"].as_str() == Some("dev");
+    if FOR_TESTS.contains(&used) && !for_tests {
+        return Some(Fault::new(
+            manifest_of(user),
+            format!("{user} depends on {used}, which is for tests only"),
+            "move it to [dev-dependencies]",
+        ));
+    }
     if members.contains(&used) || used.starts_with("holdline") {
         return (!allowed.contains(&used)).then(|| upward(user, used, allowed));
     }

@@ -49,8 +49,18 @@ fn nothing_imports_the_binary() {
 fn arrows_downwards_pass() {
     for (user, allowed) in IMPORTS {
         for used in *allowed {
-            assert_eq!(faults(user, used, None), Vec::<String>::new());
+            let kind = FOR_TESTS.contains(used).then_some("dev");
+            assert_eq!(faults(user, used, kind), Vec::<String>::new());
         }
+    }
+}
+
+#[test]
+fn what_is_for_tests_is_no_part_of_the_product() {
+    for used in FOR_TESTS {
+        let found = faults("holdline", used, None);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("for tests only"), "{}", found[0]);
     }
 }
 

@@ -4,26 +4,23 @@
 //! [`Op`](holdline_engine::ports::Op)s; what is read is what was written.
 
 pub mod blobs;
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 
 pub use blobs::FileBlobs;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
-use holdline_engine::ports::{Store, StoreError};
-use std::sync::Arc;
+use holdline_engine::ports::StoreError;
 
-/// Opens the store that a URL names: `sqlite:PATH`. `exclusive` is for the one process that serves.
-pub async fn open_url(url: &str, exclusive: bool) -> Result<Arc<dyn Store>, StoreError> {
-    let options = SqliteOptions {
-        exclusive,
-        leave_log: !exclusive,
-        ..options_of(url)?
-    };
-    Ok(Arc::new(sqlite::open(options).await?))
+/// Whether a URL names a database of PostgreSQL.
+#[must_use]
+pub fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
-/// The options that a URL stands for.
+/// The options that a URL of SQLite stands for.
 pub fn options_of(url: &str) -> Result<SqliteOptions, StoreError> {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -33,9 +30,11 @@ pub fn options_of(url: &str) -> Result<SqliteOptions, StoreError> {
             "names no file; write sqlite:PATH, such as sqlite:data/holdline.db",
         )),
         "postgres" | "postgresql" => Err(refused(
-            "asks for PostgreSQL, which this build does not have; write sqlite:PATH",
+            "names a database of PostgreSQL, and this is only for a file of SQLite",
         )),
-        _ => Err(refused("is of no known kind; write sqlite:PATH")),
+        _ => Err(refused(
+            "is of no known kind; write sqlite:PATH or postgres://USER@HOST/DATABASE",
+        )),
     }
 }
 

@@ -10,12 +10,14 @@ use holdline_core::{Redacted, Timestamp};
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord, TemplateRecord};
 use holdline_engine::ports::{Lease, Op, StoreError};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-/// Rows that one cleaning step deletes.
+/// Rows that one cleaning step deletes, at least and at most: as many as take the store so long.
+const CLEAN_ROWS_MIN: usize = 20;
 const CLEAN_ROWS: usize = 500;
+const CLEAN_TIME: Duration = Duration::from_millis(20);
 /// Pause between cleaning steps, and between rounds.
 const CLEAN_STEP: Duration = Duration::from_millis(200);
 const CLEAN_ROUND: Duration = Duration::from_secs(600);
@@ -187,8 +189,9 @@ fn template_record(
 
 /// Deletes what is older than retention allows, and files that have expired.
 pub(crate) async fn keep_house(state: AppState, mut shutdown: watch::Receiver<bool>) {
+    let mut pace = Pace(CLEAN_ROWS);
     loop {
-        let pause = match clean_if_ours(&state).await {
+        let pause = match clean_if_ours(&state, &mut pace).await {
             Ok(true) => CLEAN_STEP,
             Ok(false) => CLEAN_ROUND,
             Err(error) => {
@@ -203,24 +206,40 @@ pub(crate) async fn keep_house(state: AppState, mut shutdown: watch::Receiver<bo
     }
 }
 
+/// How many rows a step deletes: messages wait for the store meanwhile.
+struct Pace(usize);
+
+impl Pace {
+    fn took(&mut self, time: Duration) {
+        if time > CLEAN_TIME {
+            self.0 = (self.0 / 2).max(CLEAN_ROWS_MIN);
+        } else if time * 2 < CLEAN_TIME {
+            self.0 = (self.0 * 2).min(CLEAN_ROWS);
+        }
+    }
+}
+
 /// One node of a cluster keeps house for all.
-async fn clean_if_ours(state: &AppState) -> Result<bool, StoreError> {
+async fn clean_if_ours(state: &AppState, pace: &mut Pace) -> Result<bool, StoreError> {
     match state.engine.holds(Lease::Upkeep) {
-        true => clean(state).await,
+        true => clean(state, pace).await,
         false => Ok(false),
     }
 }
 
 /// One small step; true when there is more to do.
-async fn clean(state: &AppState) -> Result<bool, StoreError> {
+async fn clean(state: &AppState, pace: &mut Pace) -> Result<bool, StoreError> {
     let now = state.engine.now();
     let before = |days: u32| Timestamp(now.0.saturating_sub_unsigned(u64::from(days) * DAY_MS));
     let retention = &state.config.retention;
     let store = state.engine.store();
     let bodies = before(retention.bodies_days);
+    let (rows, begun) = (pace.0, Instant::now());
     let deleted = store
-        .expire_rows(bodies, before(retention.metadata_days), CLEAN_ROWS)
+        .expire_rows(bodies, before(retention.metadata_days), rows)
         .await?;
+    pace.took(begun.elapsed());
+    let room = store.give_back_room().await?;
     let expired = store.media_expired(now, CLEAN_ROWS).await?;
     let files = expired.len();
     for media in expired {
@@ -228,7 +247,7 @@ async fn clean(state: &AppState) -> Result<bool, StoreError> {
             let _ = state.engine.commit(vec![Op::MediaDelete(media.id)]).await?;
         }
     }
-    Ok(deleted.max(files) >= CLEAN_ROWS)
+    Ok(deleted >= rows || files >= CLEAN_ROWS || room)
 }
 
 #[cfg(test)]
@@ -292,5 +311,22 @@ mod tests {
         let all: BTreeSet<String> = set(&["a", "b", "c"]);
         assert_eq!(wished(set(&["a"]), "b".into(), &all), set(&["a", "b"]));
         assert_eq!(wished(set(&["a"]), "strange".into(), &all), set(&["a"]));
+    }
+
+    #[test]
+    fn a_step_that_took_long_is_followed_by_a_shorter_one() {
+        let mut pace = Pace(CLEAN_ROWS);
+        let mut after = |ms| {
+            pace.took(Duration::from_millis(ms));
+            pace.0
+        };
+        assert_eq!(
+            [after(21), after(100), after(15), after(9)],
+            [250, 125, 125, 250]
+        );
+        let least = (0..10).map(|_| after(500)).last();
+        assert_eq!(least, Some(CLEAN_ROWS_MIN));
+        let most = (0..10).map(|_| after(1)).last();
+        assert_eq!(most, Some(CLEAN_ROWS));
     }
 }

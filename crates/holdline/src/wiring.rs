@@ -22,7 +22,7 @@ use holdline_channels::http::{Client, HookPoster};
 use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
 use holdline_engine::{Engine, Loops, Ports};
 use holdline_store::sqlite::upkeep::backup::LogCopies;
-use holdline_store::{FileBlobs, SqliteOptions, options_of, sqlite};
+use holdline_store::{FileBlobs, SqliteOptions, options_of, postgres, sqlite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -67,9 +67,10 @@ impl Server {
             .map(|(tls, _)| tls.local_addr())
             .transpose()?;
         let public_base: Arc<str> = config.http.public_base(address).into();
-        let copies = config.backup.folder.is_some().then(|| {
-            let path = config.storage.sqlite_path();
-            Arc::new(LogCopies::new(&path))
+        let copied = config.backup.folder.as_ref();
+        let copies = copied.and_then(|_| {
+            let path = config.storage.sqlite_path()?;
+            Some(Arc::new(LogCopies::new(&path)))
         });
         let store = open_store(&config.storage, copies.clone()).await?;
         let (state, loops) = assemble(&config, store, &public_base).await?;
@@ -191,9 +192,24 @@ async fn open_store(
     storage: &Storage,
     copies: Option<Arc<LogCopies>>,
 ) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(options) = storage.postgres() {
+        return Ok(Arc::new(postgres::open(options?).await?));
+    }
     let options = SqliteOptions {
         copies,
         ..store_options(storage)?
+    };
+    Ok(Arc::new(sqlite::open(options).await?))
+}
+
+/// The store for a command beside a server that may run.
+pub(crate) async fn open_beside(storage: &Storage) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(options) = storage.postgres() {
+        return Ok(Arc::new(postgres::open(options?).await?));
+    }
+    let options = SqliteOptions {
+        leave_log: true,
+        ..options_of(&storage.url)?
     };
     Ok(Arc::new(sqlite::open(options).await?))
 }

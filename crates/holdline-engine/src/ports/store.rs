@@ -190,6 +190,12 @@ pub trait Store: Send + Sync + 'static {
     /// What waits for the holders of these leases, oldest first.
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>>;
 
+    /// Gives room that deleted rows left back to the disk, in one short step; true when there is
+    /// more. A store that has no such thing does nothing.
+    async fn give_back_room(&self) -> StoreResult<bool> {
+        Ok(false)
+    }
+
     /// Deletes what retention no longer allows, at most `limit` rows; gives how many it deleted.
     async fn expire_rows(
         &self,

@@ -1,10 +1,9 @@
 //! Rows of `endpoint`, `token`, `template` and `media`.
 
 use super::codes::form_of;
-use super::{channel_at, code_at, json_at, maybe_time_at, time_at};
+use super::{Result, Row, channel_at, code_at, json_at, maybe_time_at, time_at};
 use holdline_core::Redacted;
 use holdline_engine::ports::records::{EndpointRecord, MediaRecord, TemplateRecord, TokenRecord};
-use rusqlite::{Result, Row};
 
 /// The columns that [`endpoint_from`] reads.
 pub(crate) const ENDPOINT_COLUMNS: &str =
@@ -25,7 +24,7 @@ pub(crate) fn endpoint_from(row: &Row<'_>) -> Result<EndpointRecord> {
         form: code_at(row, 2, form_of)?,
         url: row.get(3)?,
         secret: Redacted::new(row.get(4)?),
-        verify_token: row.get::<_, Option<String>>(5)?.map(Redacted::new),
+        verify_token: row.get::<Option<String>>(5)?.map(Redacted::new),
         scope: row.get(6)?,
         fields: json_at(row, 7)?,
         created_at: time_at(row, 8)?,
@@ -68,9 +67,9 @@ pub(crate) fn media_from(row: &Row<'_>) -> Result<MediaRecord> {
         app: row.get(1)?,
         sender: row.get(2)?,
         mime: row.get(3)?,
-        filename: row.get::<_, Option<String>>(4)?.map(Redacted::new),
+        filename: row.get::<Option<String>>(4)?.map(Redacted::new),
         sha256: row.get(5)?,
-        size: row.get::<_, i64>(6)?.unsigned_abs(),
+        size: row.get::<i64>(6)?.unsigned_abs(),
         created_at: time_at(row, 7)?,
         expires_at: time_at(row, 8)?,
         remote,

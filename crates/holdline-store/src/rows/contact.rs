@@ -1,10 +1,9 @@
 //! Rows of `contact` and `address`.
 
 use super::codes::consent_of;
-use super::{channel_at, code_at, id_at, maybe_time_at, time_at};
+use super::{Result, Row, channel_at, code_at, id_at, maybe_time_at, time_at};
 use holdline_core::{ContactId, Redacted};
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
-use rusqlite::{Result, Row};
 
 /// The columns that [`contact_from`] reads.
 pub(crate) const CONTACT_COLUMNS: &str = "id, name, external_id, created_at, updated_at";
@@ -16,7 +15,7 @@ pub(crate) const ADDRESS_COLUMNS: &str =
 pub(crate) fn contact_from(row: &Row<'_>) -> Result<ContactRecord> {
     Ok(ContactRecord {
         id: ContactId(id_at(row, 0)?),
-        name: row.get::<_, Option<String>>(1)?.map(Redacted::new),
+        name: row.get::<Option<String>>(1)?.map(Redacted::new),
         external_id: row.get(2)?,
         created_at: time_at(row, 3)?,
         updated_at: time_at(row, 4)?,

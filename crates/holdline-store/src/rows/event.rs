@@ -1,12 +1,11 @@
 //! An event to an app as one JSON text.
 
 use super::codes::{progress_code, progress_of};
-use super::{finite, id_at, time_at, unreadable};
+use super::{Result, Row, finite, id_at, time_at, unreadable};
 use holdline_core::health::Health;
 use holdline_core::id::InboundId;
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use holdline_engine::ports::records::{Event, EventKind, HookRecord};
-use rusqlite::{Result, Row};
 use serde::{Deserialize, Serialize};
 
 /// The columns that [`hook_from`] reads.

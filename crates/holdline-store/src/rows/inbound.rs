@@ -1,11 +1,10 @@
 //! Rows of `raw_inbound` and `inbound`.
 
-use super::{channel_at, id_at, time_at, unreadable};
+use super::{Result, Row, channel_at, id_at, time_at};
 use bytes::Bytes;
 use holdline_core::id::InboundId;
 use holdline_core::{ContactId, MessageId, Redacted};
 use holdline_engine::ports::records::{InboundRecord, RawInbound};
-use rusqlite::{Result, Row};
 
 /// The columns that [`raw_from`] reads.
 pub(crate) const RAW_COLUMNS: &str = "id, channel, received_at, query, body";
@@ -19,15 +18,12 @@ pub(crate) fn raw_from(row: &Row<'_>) -> Result<RawInbound> {
         channel: channel_at(row, 1)?,
         received_at: time_at(row, 2)?,
         query: row.get(3)?,
-        body: Redacted::new(Bytes::from(row.get::<_, Vec<u8>>(4)?)),
+        body: Redacted::new(Bytes::from(row.get::<Vec<u8>>(4)?)),
     })
 }
 
 pub(crate) fn inbound_from(row: &Row<'_>) -> Result<InboundRecord> {
-    let payload = row
-        .get_ref(11)?
-        .as_blob_or_null()
-        .map_err(|_| unreadable(11, "a body"))?;
+    let payload = row.bytes(11)?;
     let context: Option<[u8; 16]> = row.get(8)?;
     Ok(InboundRecord {
         id: InboundId(id_at(row, 0)?),

@@ -1,18 +1,31 @@
 //! Rows <-> records: one file per group of tables. No SQL and no decisions.
 
 pub(crate) mod access;
+pub(crate) mod cluster;
 pub(crate) mod codes;
 pub(crate) mod contact;
 pub(crate) mod event;
 pub(crate) mod inbound;
 pub(crate) mod message;
-pub(crate) mod plan;
 pub(crate) mod route;
-pub(crate) mod timeline;
+mod row;
 
 use holdline_core::{ChannelKind, Timestamp};
-use rusqlite::types::Type;
-use rusqlite::{Error, Result, Row};
+pub(crate) use row::Row;
+
+pub(crate) type Result<T> = std::result::Result<T, RowError>;
+
+/// Why a row cannot be read.
+#[derive(Debug)]
+pub(crate) enum RowError {
+    Sqlite(rusqlite::Error),
+    Postgres(tokio_postgres::Error),
+    /// Says where, never what.
+    Unreadable {
+        column: usize,
+        what: &'static str,
+    },
+}
 
 /// A list of words as one column.
 pub(crate) fn words_text(words: &[String]) -> String {
@@ -20,7 +33,7 @@ pub(crate) fn words_text(words: &[String]) -> String {
 }
 
 pub(crate) fn id_at(row: &Row<'_>, column: usize) -> Result<u128> {
-    row.get::<_, [u8; 16]>(column).map(u128::from_be_bytes)
+    row.get::<[u8; 16]>(column).map(u128::from_be_bytes)
 }
 
 pub(crate) fn time_at(row: &Row<'_>, column: usize) -> Result<Timestamp> {
@@ -28,14 +41,11 @@ pub(crate) fn time_at(row: &Row<'_>, column: usize) -> Result<Timestamp> {
 }
 
 pub(crate) fn maybe_time_at(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+    Ok(row.get::<Option<i64>>(column)?.map(Timestamp))
 }
 
 pub(crate) fn channel_at(row: &Row<'_>, column: usize) -> Result<ChannelKind> {
-    let name = row
-        .get_ref(column)?
-        .as_str()
-        .map_err(|_| unreadable(column, "a channel name"))?;
+    let name = row.text(column)?;
     ChannelKind::new(name).ok_or_else(|| unreadable(column, "a channel name"))
 }
 
@@ -49,11 +59,7 @@ pub(crate) fn code_at<T>(
 }
 
 pub(crate) fn json_at<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
-    let text = row
-        .get_ref(column)?
-        .as_str()
-        .map_err(|_| unreadable(column, "a text"))?;
-    serde_json::from_str(text).map_err(|_| unreadable(column, "well-formed"))
+    serde_json::from_str(row.text(column)?).map_err(|_| unreadable(column, "well-formed"))
 }
 
 /// Evidence that no column or JSON text can hold must not make its row unreadable. The bounds are
@@ -66,7 +72,7 @@ pub(crate) fn finite(nats: f64) -> f64 {
     }
 }
 
-/// A column that does not hold what it should. Says where, never what.
-pub(crate) fn unreadable(column: usize, what: &'static str) -> Error {
-    Error::FromSqlConversionFailure(column, Type::Text, format!("not {what}").into())
+/// A column that does not hold what it should.
+pub(crate) const fn unreadable(column: usize, what: &'static str) -> RowError {
+    RowError::Unreadable { column, what }
 }

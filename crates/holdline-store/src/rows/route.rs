@@ -1,12 +1,11 @@
 //! Rows of `route`, `outage`, `baseline`, `route_hold` and `audit`.
 
-use super::{id_at, maybe_time_at, time_at, unreadable};
+use super::{Result, Row, id_at, maybe_time_at, time_at, unreadable};
 use holdline_core::health::Health;
 use holdline_core::id::OutageId;
 use holdline_engine::ports::records::{
     AuditRecord, BaselineRecord, HoldKind, HoldRecord, OutageRecord, RouteRecord,
 };
-use rusqlite::{Result, Row};
 
 /// The columns that [`route_from`] reads.
 pub(crate) const ROUTE_COLUMNS: &str = "name, health, since, reason, state";
@@ -39,7 +38,7 @@ pub(crate) fn outage_from(row: &Row<'_>) -> Result<OutageRecord> {
         opened_at: time_at(row, 3)?,
         recovered_at: maybe_time_at(row, 4)?,
         reason: row.get(5)?,
-        moved: row.get::<_, i64>(6)?.unsigned_abs(),
+        moved: row.get::<i64>(6)?.unsigned_abs(),
         scope: row.get(7)?,
         signal: row.get(8)?,
         suspect_at: maybe_time_at(row, 9)?,

@@ -1,15 +1,17 @@
 //! Nodes, leases and what nodes hand each other. Time is the caller's: one machine has one clock.
 
 use super::area::{WriteError, all, one, page, run};
-use crate::rows::{id_at, time_at, unreadable, words_text};
+use crate::rows::cluster::{
+    HANDOFF_COLUMNS, LEASE_COLUMNS, NODE_COLUMNS, handoff_from, held_from, lease_from, node_from,
+};
+use crate::rows::words_text;
 use holdline_core::Timestamp;
 use holdline_engine::ports::Conflict;
 use holdline_engine::ports::cluster::{
-    Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, LeaseRecord, NodeRecord, Partition,
-    Partitions,
+    Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partition, Partitions,
 };
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, Result, params};
 
 /// SQL condition: the id in a column is of the partitions bound to a parameter.
 pub(super) fn in_partitions(column: &str, parameter: &str) -> String {
@@ -61,16 +63,12 @@ pub(super) fn handoffs(
     limit: usize,
 ) -> Result<Vec<HandoffRecord>> {
     let names: Vec<String> = leases.iter().map(Lease::to_string).collect();
-    let sql = "SELECT id, lease, at, event FROM handoff
-         WHERE lease IN (SELECT value FROM json_each(?1)) ORDER BY id LIMIT ?2";
-    all(c, sql, params![words_text(&names), page(limit)], |row| {
-        Ok(HandoffRecord {
-            id: id_at(row, 0)?,
-            lease: lease_at(row, 1)?,
-            at: time_at(row, 2)?,
-            event: row.get(3)?,
-        })
-    })
+    let sql = format!(
+        "SELECT {HANDOFF_COLUMNS} FROM handoff
+         WHERE lease IN (SELECT value FROM json_each(?1)) ORDER BY id LIMIT ?2"
+    );
+    let values = params![words_text(&names), page(limit)];
+    all(c, &sql, values, handoff_from)
 }
 
 /// Inside the writer's transaction.
@@ -91,12 +89,7 @@ pub(super) fn beat(c: &Connection, beat: &Beat) -> Result<Vec<LeaseHeld>> {
         run(c, sql, values)?;
     }
     let sql = "SELECT name, epoch FROM lease WHERE node = ?1";
-    let mut held = all(c, sql, [&beat.node], |row| {
-        Ok(LeaseHeld {
-            lease: lease_at(row, 0)?,
-            epoch: row.get(1)?,
-        })
-    })?;
+    let mut held = all(c, sql, [&beat.node], held_from)?;
     held.sort_by_key(|held| held.lease);
     Ok(held)
 }
@@ -113,27 +106,10 @@ fn keep_node(c: &Connection, beat: &Beat, until: Timestamp) -> Result<()> {
 }
 
 pub(super) fn view(c: &Connection, now: Timestamp) -> Result<ClusterView> {
-    let sql = "SELECT node, url, until FROM node ORDER BY node";
-    let nodes = all(c, sql, [], |row| {
-        Ok(NodeRecord {
-            node: row.get(0)?,
-            url: row.get(1)?,
-            until: time_at(row, 2)?,
-        })
-    })?;
-    let mut leases = all(c, "SELECT name, node, epoch, until FROM lease", [], |row| {
-        Ok(LeaseRecord {
-            lease: lease_at(row, 0)?,
-            node: row.get(1)?,
-            epoch: row.get(2)?,
-            until: time_at(row, 3)?,
-        })
-    })?;
+    let sql = format!("SELECT {NODE_COLUMNS} FROM node ORDER BY node");
+    let nodes = all(c, &sql, [], node_from)?;
+    let sql = format!("SELECT {LEASE_COLUMNS} FROM lease");
+    let mut leases = all(c, &sql, [], lease_from)?;
     leases.sort_by_key(|record| record.lease);
     Ok(ClusterView { now, nodes, leases })
-}
-
-fn lease_at(row: &Row<'_>, column: usize) -> Result<Lease> {
-    let name: String = row.get(column)?;
-    Lease::from_name(&name).ok_or_else(|| unreadable(column, "the name of a lease"))
 }

@@ -123,6 +123,8 @@ pub(super) fn log_of(path: &Path) -> PathBuf {
 
 fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     set_up(connection)?;
+    // Only a file without tables takes it; older files reuse their free pages and never shrink.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;

@@ -298,6 +298,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn give_back_room(&self) -> StoreResult<bool> {
+        self.ask(|answer| Job::GiveBack { answer }).await
+    }
+
     async fn expire_rows(
         &self,
         bodies_before: Timestamp,

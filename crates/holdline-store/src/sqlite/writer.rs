@@ -19,6 +19,8 @@ use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 const PAGE_BYTES: u64 = 4_096;
+/// Moves what can be moved while others read and write.
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// Most jobs that wait for the writer.
 pub(super) const JOBS_MAX: usize = 256;
 
@@ -32,6 +34,10 @@ pub(super) enum Job {
     Beat {
         beat: Box<Beat>,
         answer: oneshot::Sender<StoreResult<Vec<LeaseHeld>>>,
+    },
+    /// Gives free pages back to the disk, a few; true when there are more.
+    GiveBack {
+        answer: oneshot::Sender<StoreResult<bool>>,
     },
     /// Sets how many pages the file may have.
     SizeMax {
@@ -81,13 +87,28 @@ impl LogRule {
     fn keep_short(&self, connection: &Connection) {
         let Some(copies) = &self.copies else { return };
         let long = |file: Metadata| file.len() >= self.bytes_max;
-        if self.path.metadata().is_ok_and(long) {
-            copies.read_on();
-            match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
-                Ok(frames) => copies.moved(frames),
-                Err(error) => tracing::warn!(%error, "the log could not be moved into the file"),
-            }
+        if self.path.metadata().is_ok_and(long)
+            && let Err(error) = self.pass(connection, copies)
+        {
+            tracing::warn!(%error, "the log could not be moved into the file");
         }
+    }
+
+    /// A log that is in the file is begun anew: on a full disk that is room for commits.
+    fn make_room(&self, connection: &Connection) {
+        let passed = match &self.copies {
+            Some(copies) => self.pass(connection, copies),
+            None => checkpoint(connection, PASSIVE).map(drop),
+        };
+        if let Err(error) = passed {
+            tracing::debug!(%error, "the log cannot be moved into the file either");
+        }
+    }
+
+    fn pass(&self, connection: &Connection, copies: &LogCopies) -> StoreResult<()> {
+        copies.read_on();
+        copies.moved(checkpoint(connection, PASSIVE)?);
+        Ok(())
     }
 
     /// Moves the log into the file, so that the file alone is the whole database.
@@ -109,7 +130,9 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) 
         match job {
             Job::Commit(first) => {
                 let (batch, other) = gather(first, jobs);
-                answer(connection, batch);
+                if answer(connection, batch) == Room::None {
+                    log.make_room(connection);
+                }
                 next = other;
             }
             Job::Expire { terms, answer } => {
@@ -121,6 +144,10 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) 
                 let _ = answer.send(in_transaction(connection, || {
                     cluster::beat(connection, &beat)
                 }));
+            }
+            Job::GiveBack { answer } => {
+                let given = area::retention::give_back(connection);
+                let _ = answer.send(given.map_err(|error| store_error(&error)));
             }
             Job::SizeMax { pages, answer } => {
                 let set = connection.pragma_update(None, "max_page_count", pages);
@@ -150,6 +177,7 @@ fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
             Job::Commit(_)
             | Job::Expire { .. }
             | Job::Beat { .. }
+            | Job::GiveBack { .. }
             | Job::SizeMax { .. }
             | Job::Stop { .. } => {
                 return (batch, Some(job));
@@ -159,21 +187,36 @@ fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
     (batch, None)
 }
 
-fn answer(connection: &Connection, batch: Vec<Commit>) {
+/// Whether a batch found room on the disk.
+#[derive(PartialEq, Eq)]
+enum Room {
+    Found,
+    None,
+}
+
+fn answer(connection: &Connection, batch: Vec<Commit>) -> Room {
     match commit(connection, &batch) {
         Ok(results) => {
             for (one, results) in batch.into_iter().zip(results) {
                 let _ = one.answer.send(Ok(results));
             }
+            Room::Found
         }
         Err(error) if batch.len() > 1 && is_perhaps_of_one(&error) => {
             for one in batch {
                 answer(connection, vec![one]);
             }
+            Room::Found
         }
         Err(error) => {
             for one in batch {
                 let _ = one.answer.send(Err(error.clone()));
+            }
+            match error {
+                StoreError::Full(_) => Room::None,
+                StoreError::Unavailable(_) | StoreError::Ambiguous(_) | StoreError::Corrupt(_) => {
+                    Room::Found
+                }
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::fixtures::{accept, groups, numbers, options};
 use holdline_core::message::Priority;
+use holdline_core::{ChannelKind, Redacted, Timestamp};
 use holdline_engine::ports::Partitions;
+use holdline_engine::ports::records::RawInbound;
 use holdline_engine::ports::{Group, Op, Store, StoreError};
 use holdline_store::{SqliteOptions, SqliteStore, sqlite};
 use std::sync::Arc;
@@ -85,4 +87,49 @@ async fn a_full_store_opens_again_and_what_is_done_makes_room() {
             .len(),
         count as usize + 3
     );
+}
+
+/// Expires all that is there; gives the size of the file once nothing more is given back.
+async fn shrink(store: &SqliteStore, path: &std::path::Path) -> u64 {
+    let all = Timestamp(1_000_000);
+    while store.expire_rows(all, all, 500).await.unwrap() > 0 {}
+    let mut steps = 0;
+    while store.give_back_room().await.unwrap() {
+        steps += 1;
+        assert!(steps < 1_000, "it comes to an end");
+    }
+    store.close().await.unwrap();
+    std::fs::metadata(path).unwrap().len()
+}
+
+#[tokio::test]
+async fn room_that_expired_rows_left_goes_back_to_the_disk_but_for_a_reserve() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(directory.path());
+    let store = sqlite::open(options.clone()).await.unwrap();
+    let raw = |n: u32| {
+        let id = u128::from(n) << 80;
+        let raw = RawInbound {
+            id,
+            channel: ChannelKind::SMS,
+            received_at: Timestamp(0),
+            query: String::new(),
+            body: Redacted::new(bytes::Bytes::from(vec![b'x'; 60_000])),
+        };
+        Group(vec![Op::Raw(raw), Op::RawDone(id)])
+    };
+    for n in 0..20 {
+        let groups: Vec<Group> = (n * 25..(n + 1) * 25).map(raw).collect();
+        store.commit(groups.into()).await.unwrap();
+    }
+    let reserve = 4_096 * 4_096;
+    let left = shrink(&store, &options.path).await;
+    assert!(
+        left >= reserve && left < reserve + 1_000_000,
+        "{left} bytes are left"
+    );
+    let connection = rusqlite::Connection::open(&options.path).unwrap();
+    let check = "PRAGMA integrity_check";
+    let sound: String = connection.query_row(check, [], |row| row.get(0)).unwrap();
+    assert_eq!(sound, "ok");
 }

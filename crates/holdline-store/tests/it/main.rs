@@ -1,4 +1,5 @@
-//! The SQLite store on real files: the contract, what outlives a process, and what a crash leaves.
+//! The stores on real files and real servers: the contract, what outlives a process, and what a
+//! crash leaves.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod backup;
@@ -10,3 +11,4 @@ mod fixtures;
 mod full;
 mod images;
 mod kill;
+mod postgres;

@@ -59,7 +59,7 @@ pub(crate) struct TokenRow {
 
 pub(crate) async fn run(command: TokenCommand, context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
-    let store = holdline_store::open_url(&config.storage.url, false).await?;
+    let store = crate::wiring::open_beside(&config.storage).await?;
     match command {
         TokenCommand::Create(args) => {
             check(&config, &args)?;

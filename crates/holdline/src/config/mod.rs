@@ -142,6 +142,9 @@ impl Config {
     fn read(reader: &mut Reader) -> Option<Self> {
         let storage = checked(reader, "storage", Storage::read, Storage::check);
         let backup = Backup::read(reader, "backup");
+        if let Some((backup, storage)) = backup.as_ref().zip(storage.as_ref()) {
+            backup.check(storage, reader);
+        }
         let http = checked(reader, "http", Http::read, Http::check);
         let net = checked(reader, "net", Net::read, Net::check);
         let log = checked(reader, "log", Log::read, Log::check);

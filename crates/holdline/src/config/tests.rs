@@ -25,8 +25,8 @@ fn an_empty_file_gives_the_defaults() {
     let config = Config::from_toml_str("", &[]).unwrap();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
-        config.storage.sqlite_path(),
-        Path::new("holdline-data/holdline.db")
+        config.storage.sqlite_path().as_deref(),
+        Some(Path::new("holdline-data/holdline.db"))
     );
     assert_eq!(config.failover.order, ["whatsapp", "sms", "email"]);
     assert_eq!(config.email.tls, EmailTls::Starttls);
@@ -116,8 +116,8 @@ format = "xml"
                 fix: name each channel once
               holdline.toml:14:1: health.hold_down_ms: is more than health.hold_down_max_ms
                 fix: make the first wait no longer than the longest
-              holdline.toml:16:1: storage.url: names no database that is supported
-                fix: write sqlite:PATH, for example sqlite:holdline-data/holdline.db
+              holdline.toml:16:1: storage.url: holds a password
+                fix: put it into storage.password_file or HOLDLINE_STORAGE_PASSWORD
               holdline.toml:18:1: log.level: is no log level
                 fix: write error, warn, info, debug or trace, or MODULE=LEVEL with commas
               holdline.toml:19:1: log.format: is not auto, text or json

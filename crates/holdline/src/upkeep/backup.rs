@@ -79,7 +79,7 @@ impl Keeper {
                 every_ms,
             )),
             order: BackupOrder {
-                database: storage.sqlite_path(),
+                database: storage.sqlite_path()?,
                 media_dir,
                 to,
                 name: String::new(),

@@ -38,7 +38,7 @@ pub(crate) async fn watch_room(state: AppState, mut shutdown: watch::Receiver<bo
     let mut closed = false;
     let mut faulty = false;
     loop {
-        if let Ok(disk) = statvfs(&folder) {
+        if let Some(Ok(disk)) = folder.as_ref().map(statvfs) {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             state.room.0.store(free, Ordering::Relaxed);
             let close = is_short(free, state.config.storage.reserve_mb, closed);
@@ -103,10 +103,11 @@ async fn keep_audit(state: &AppState) {
     }
 }
 
-fn folder_of(storage: &Storage) -> PathBuf {
-    let path = storage.sqlite_path();
+/// `None` when the database is elsewhere: its own disk is not ours to see.
+fn folder_of(storage: &Storage) -> Option<PathBuf> {
+    let path = storage.sqlite_path()?;
     let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    parent.unwrap_or(Path::new(".")).to_owned()
+    Some(parent.unwrap_or(Path::new(".")).to_owned())
 }
 
 #[cfg(test)]

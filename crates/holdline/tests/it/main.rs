@@ -13,6 +13,8 @@ mod keywords;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod receiver;

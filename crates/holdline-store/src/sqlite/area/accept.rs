@@ -2,14 +2,15 @@
 
 use super::{WriteError, count, one, run};
 use crate::rows::codes::{duplicate_rule_code, priority_code, progress_code};
+use crate::rows::message::plan::plan_text;
 use crate::rows::message::{packed_tries, state_columns};
-use crate::rows::plan::plan_text;
+use crate::rows::{self, Row};
 use bytes::Bytes;
 use holdline_core::{MessageId, Timestamp};
 use holdline_engine::ports::ops::{Accept, Idempotency};
 use holdline_engine::ports::records::{DeliveryState, MessageRecord};
 use holdline_engine::ports::{Conflict, Group, Op};
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, Result, params};
 
 /// Expired keys forgotten for each new one.
 const FORGOTTEN_PER_KEY: usize = 2;
@@ -108,12 +109,12 @@ fn take_key(
     Ok(())
 }
 
-fn known_key(row: &Row<'_>, key: &Idempotency) -> Result<(MessageId, Conflict)> {
+fn known_key(row: &Row<'_>, key: &Idempotency) -> rows::Result<(MessageId, Conflict)> {
     let message = MessageId::from_bytes(row.get(0)?);
     let conflict = Conflict::Idempotency {
         message,
-        same_body: row.get::<_, [u8; 32]>(1)? == key.body_hash,
-        answer: Bytes::from(row.get::<_, Vec<u8>>(2)?),
+        same_body: row.get::<[u8; 32]>(1)? == key.body_hash,
+        answer: Bytes::from(row.get::<Vec<u8>>(2)?),
     };
     Ok((message, conflict))
 }

@@ -2,11 +2,11 @@
 
 use super::{after_key, all, before_key, first_id_of, one, page};
 use crate::rows::codes::{PLACED, WAITING, priority_code, state_code_of_name};
-use crate::rows::message::{DELIVERY_COLUMNS, MESSAGE_COLUMNS, message_from, stored_from};
-use crate::rows::timeline::{
+use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
 };
+use crate::rows::message::{DELIVERY_COLUMNS, MESSAGE_COLUMNS, message_from, stored_from};
 use crate::sqlite::cluster::{in_partitions, set};
 use holdline_core::message::{End, Priority};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};

@@ -12,10 +12,11 @@ pub(super) mod retention;
 pub(super) mod routes;
 
 use super::cluster;
+use crate::rows::{self, Row};
 use holdline_core::Timestamp;
 use holdline_engine::ports::store::PAGE_MAX;
 use holdline_engine::ports::{Conflict, Op};
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
+use rusqlite::{Connection, OptionalExtension, Params, Result};
 
 /// Why a write did not happen.
 #[derive(Debug)]
@@ -95,18 +96,22 @@ pub(super) fn one<T>(
     c: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T>,
+    read: impl FnOnce(&Row<'_>) -> rows::Result<T>,
 ) -> Result<Option<T>> {
-    c.prepare_cached(sql)?.query_row(params, read).optional()
+    let mut statement = c.prepare_cached(sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok(read(&Row::sqlite(row))?);
+    statement.query_row(params, read).optional()
 }
 
 pub(super) fn all<T>(
     c: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnMut(&Row<'_>) -> Result<T>,
+    mut read: impl FnMut(&Row<'_>) -> rows::Result<T>,
 ) -> Result<Vec<T>> {
-    c.prepare_cached(sql)?.query_map(params, read)?.collect()
+    let mut statement = c.prepare_cached(sql)?;
+    let rows = statement.query_map(params, |row| Ok(read(&Row::sqlite(row))?))?;
+    rows.collect()
 }
 
 /// A page's LIMIT.

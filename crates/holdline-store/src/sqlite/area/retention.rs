@@ -7,6 +7,27 @@ use crate::sqlite::writer::Expiry;
 use holdline_core::Timestamp;
 use rusqlite::{Connection, Result, params};
 
+/// Free pages that stay in the file: what comes next needs them.
+const FREE_PAGES_KEPT: u32 = 4_096;
+/// Pages given back in one step: some milliseconds of the writer's time.
+const GIVEN_BACK_PAGES: u32 = 128;
+
+/// Gives a few free pages back to the disk; true when there are more. Nothing happens in a file
+/// that was made before files could shrink.
+pub(in crate::sqlite) fn give_back(c: &Connection) -> Result<bool> {
+    let pragma = |name: &str| c.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let before = pragma("freelist_count")?;
+    let spare = before.saturating_sub(FREE_PAGES_KEPT).min(GIVEN_BACK_PAGES);
+    if spare == 0 {
+        return Ok(false);
+    }
+    let mut statement = c.prepare(&format!("PRAGMA incremental_vacuum({spare})"))?;
+    let mut steps = statement.query([])?;
+    while steps.next()?.is_some() {}
+    let after = pragma("freelist_count")?;
+    Ok(after < before && after > FREE_PAGES_KEPT)
+}
+
 pub(in crate::sqlite) fn expire(c: &Connection, terms: Expiry) -> Result<usize> {
     let (bodies, metadata) = (terms.bodies_before, terms.metadata_before);
     let mut left = terms.limit;

@@ -16,11 +16,12 @@ const SIZE_DOUBTFUL_PERCENT: u64 = 85;
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", "sound")];
-    let database = config.storage.sqlite_path();
-    let folder = nearest(database.parent().unwrap_or(Path::new("")));
-    findings.push(writable("database folder", folder));
-    findings.extend(room("database disk", folder));
-    findings.extend(size(config, &database));
+    if let Some(database) = config.storage.sqlite_path() {
+        let folder = nearest(database.parent().unwrap_or(Path::new("")));
+        findings.push(writable("database folder", folder));
+        findings.extend(room("database disk", folder));
+        findings.extend(size(config, &database));
+    }
     let media = nearest(&config.storage.media_dir);
     findings.push(writable("media folder", media));
     findings.extend(room("media disk", media));

@@ -2,19 +2,36 @@
 
 use crate::config::reader::Reader;
 use crate::config::section::section;
+use crate::secret::Secret;
+use holdline_engine::ports::StoreError;
+use holdline_store::{PostgresOptions, is_postgres};
 use std::path::PathBuf;
 
 section! {
     /// Where Holdline keeps what it knows.
     Storage at "storage" many false {
-        /// The database: `sqlite:` and the path of its file, which is made if it does not exist.
+        /// The database: `sqlite:` and the path of its file, which is made if it does not exist; or
+        /// `postgres://USER@HOST:PORT/DATABASE`, which several servers may share. With several
+        /// hosts (`HOST1,HOST2`) the one that takes writes is used. Servers elsewhere must show a
+        /// valid certificate: `?sslrootcert=FILE` names the authority, `?sslmode=disable` goes
+        /// without.
         url: String = "sqlite:holdline-data/holdline.db";
-        /// Largest size of the database file in MiB; its write-ahead log comes on top. At the limit
+        /// Password of the PostgreSQL user.
+        password: Option<Secret>;
+        /// Connections to PostgreSQL that write; each commits what has queued at once.
+        write_connections: u32 = 2, 1 to 16;
+        /// Connections to PostgreSQL that read.
+        read_connections: u32 = 4, 1 to 64;
+        /// Wake other servers by PostgreSQL's NOTIFY when something waits for them. Without it they
+        /// find it a little later by themselves.
+        notify: bool = true;
+        /// Largest size of the SQLite file in MiB; its write-ahead log comes on top. At the limit
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is
         /// raised. Unset: what the disk holds.
         size_max_mb: Option<u32>, 8 to 16_000_000;
-        /// Room on the disk of the database, in MiB, below which new messages are refused with 503,
-        /// so that outcomes, receipts and replies of what was accepted still find room. 0: none.
+        /// Room on the disk of the SQLite file, in MiB, below which new messages are refused with
+        /// 503, so that outcomes, receipts and replies of what was accepted still find room. 0:
+        /// none.
         reserve_mb: u32 = 64, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
@@ -22,7 +39,8 @@ section! {
 }
 
 section! {
-    /// Backups that the server keeps while it runs. Without a folder there are none.
+    /// Backups of the SQLite file that the server keeps while it runs. Without a folder there are
+    /// none.
     Backup at "backup" many false {
         /// Folder for backups; best on another disk.
         folder: Option<PathBuf>;
@@ -49,9 +67,11 @@ section! {
 
 impl Storage {
     pub(crate) fn check(&self, reader: &mut Reader) {
-        let path = self.url.strip_prefix("sqlite:").unwrap_or_default();
-        if path.is_empty() {
-            let mend = "write sqlite:PATH, for example sqlite:holdline-data/holdline.db";
+        if is_postgres(&self.url) {
+            self.check_postgres(reader);
+        } else if self.sqlite_path().is_none() {
+            let mend = "write sqlite:PATH, for example sqlite:holdline-data/holdline.db, or \
+                        postgres://USER@HOST/DATABASE";
             reader.fault(
                 &["storage.url"],
                 "names no database that is supported",
@@ -60,10 +80,55 @@ impl Storage {
         }
     }
 
-    /// The path of the database file.
-    pub(crate) fn sqlite_path(&self) -> PathBuf {
-        let path = self.url.strip_prefix("sqlite:").unwrap_or(&self.url);
-        PathBuf::from(path.strip_prefix("//").unwrap_or(path))
+    fn check_postgres(&self, reader: &mut Reader) {
+        let key = &["storage.url"];
+        match PostgresOptions::from_url(&self.url) {
+            Ok(options) if options.has_password() => reader.fault(
+                key,
+                "holds a password",
+                "put it into storage.password_file or HOLDLINE_STORAGE_PASSWORD",
+            ),
+            Ok(_) => {}
+            Err(error) => {
+                let mend = "write postgres://USER@HOST:PORT/DATABASE";
+                reader.fault(key, error.to_string(), mend);
+            }
+        }
+    }
+
+    /// The path of the database file; `None` when the database is no file.
+    pub(crate) fn sqlite_path(&self) -> Option<PathBuf> {
+        let path = self.url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        (!path.is_empty()).then(|| PathBuf::from(path))
+    }
+
+    /// `None` when the database is another one.
+    pub(crate) fn postgres(&self) -> Option<Result<PostgresOptions, StoreError>> {
+        let options = is_postgres(&self.url).then(|| PostgresOptions::from_url(&self.url))?;
+        let configured = options.map(|mut options| {
+            options.writers = self.write_connections as usize;
+            options.readers = self.read_connections as usize;
+            options.notify = self.notify;
+            match &self.password {
+                Some(password) => options.with_password(password.expose()),
+                None => options,
+            }
+        });
+        Some(configured)
+    }
+}
+
+impl Backup {
+    /// Only a file is copied.
+    pub(crate) fn check(&self, storage: &Storage, reader: &mut Reader) {
+        if self.folder.is_some() && is_postgres(&storage.url) {
+            reader.fault(
+                &["backup.folder"],
+                "is for SQLite, and storage.url names PostgreSQL",
+                "take it out, and back up with pg_basebackup and WAL archiving",
+            );
+        }
     }
 }
 

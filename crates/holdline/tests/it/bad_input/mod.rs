@@ -10,6 +10,7 @@ mod limits;
 mod order;
 mod replays;
 mod signatures;
+mod small_disk;
 
 use crate::stack::Stack;
 use reqwest::header::CONTENT_TYPE;

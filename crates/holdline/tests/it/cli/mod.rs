@@ -4,6 +4,7 @@
 mod doctor;
 mod local;
 mod stop;
+mod store;
 
 use crate::scenarios::{quick, until_ended, until_health};
 use crate::stack::{Stack, free_address, until_true};

@@ -99,6 +99,7 @@ impl Archive {
             let taken = match self.copies.take() {
                 Ok(taken) => taken,
                 Err(why) => {
+                    state.written_at = now;
                     tracing::warn!(
                         why,
                         "increments of the backup have a gap; a whole one follows"

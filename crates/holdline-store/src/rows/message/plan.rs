@@ -1,11 +1,11 @@
 //! A message's plan as one short JSON text. Key names are one letter: there is a plan per message.
 
-use super::codes::{fault_class_code, fault_class_of, success_code, success_of};
+use crate::rows::codes::{fault_class_code, fault_class_of, success_code, success_of};
+use crate::rows::{Result, Row};
 use holdline_core::health::Feature;
 use holdline_core::message::{ClassSet, FaultClass};
 use holdline_core::{ChannelKind, Redacted};
 use holdline_engine::ports::records::PlannedHop;
-use rusqlite::{Result, Row};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -46,9 +46,9 @@ pub(crate) fn plan_text(plan: &[PlannedHop]) -> String {
 }
 
 pub(crate) fn plan_at(row: &Row<'_>, column: usize) -> Result<Vec<PlannedHop>> {
-    let unreadable = || super::unreadable(column, "a plan");
-    let text = row.get_ref(column)?.as_str().map_err(|_| unreadable())?;
-    let hops: Vec<HopText<'_>> = serde_json::from_str(text).map_err(|_| unreadable())?;
+    let unreadable = || crate::rows::unreadable(column, "a plan");
+    let hops: Vec<HopText<'_>> =
+        serde_json::from_str(row.text(column)?).map_err(|_| unreadable())?;
     hops.into_iter()
         .map(hop_of)
         .collect::<Option<_>>()

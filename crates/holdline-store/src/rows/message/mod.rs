@@ -1,17 +1,19 @@
-//! Rows of `message`, `body` and `delivery`.
+//! Rows of `message`, `body` and `delivery`; below it, what belongs to a message.
+
+pub(crate) mod plan;
+pub(crate) mod timeline;
 
 use super::codes::{
     IN_DOUBT, IN_FLIGHT, PLACED, WAITING, duplicate_rule_of, end_code, end_of, priority_of,
     progress_code, progress_of,
 };
-use super::plan::plan_at;
-use super::{code_at, id_at, time_at, unreadable};
+use super::{Result, Row, code_at, id_at, time_at, unreadable};
 use bytes::Bytes;
 use holdline_core::message::State;
 use holdline_core::message::delivery::Try;
 use holdline_core::{ContactId, MessageId, Redacted, Timestamp};
 use holdline_engine::ports::records::{DeliveryState, MessageRecord, StoredMessage};
-use rusqlite::{Result, Row};
+use plan::plan_at;
 
 /// The columns that [`message_from`] reads; `m` is `message`, the last is the body or NULL.
 pub(crate) const MESSAGE_COLUMNS: &str = "m.id, m.app, m.sender, m.contact, m.to_input, m.kind, \
@@ -24,10 +26,7 @@ const BODY: usize = 13;
 const FAILED: u8 = 0x80;
 
 pub(crate) fn message_from(row: &Row<'_>) -> Result<MessageRecord> {
-    let body = row
-        .get_ref(BODY)?
-        .as_blob_or_null()
-        .map_err(|_| unreadable(BODY, "a body"))?;
+    let body = row.bytes(BODY)?;
     Ok(MessageRecord {
         id: MessageId(id_at(row, 0)?),
         app: row.get(1)?,
@@ -101,7 +100,7 @@ fn state_of(code: i64, since: Timestamp, until: Timestamp) -> Option<State> {
 
 fn tries_at(row: &Row<'_>, column: usize) -> Result<Vec<Try>> {
     let unreadable = || unreadable(column, "a list of tries");
-    let bytes = row.get_ref(column)?.as_blob().map_err(|_| unreadable())?;
+    let bytes = row.bytes(column)?.ok_or_else(unreadable)?;
     let (pairs, []) = bytes.as_chunks::<2>() else {
         return Err(unreadable());
     };

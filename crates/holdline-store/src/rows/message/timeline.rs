@@ -1,9 +1,8 @@
 //! Rows of `attempt`, `receipt` and `decision`.
 
-use super::{channel_at, id_at, maybe_time_at, time_at};
+use crate::rows::{Result, Row, channel_at, id_at, maybe_time_at, time_at};
 use holdline_core::{AttemptKey, MessageId};
 use holdline_engine::ports::records::{AttemptRecord, DecisionRecord, ReceiptRecord};
-use rusqlite::{Result, Row};
 
 /// The columns that [`attempt_from`] reads.
 pub(crate) const ATTEMPT_COLUMNS: &str = "message, number, hop, channel, route, started_at, \

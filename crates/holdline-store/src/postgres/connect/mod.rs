@@ -1,0 +1,192 @@
+//! One connection: how it comes to be, who listens to what the server says unasked, and how it
+//! ends.
+
+mod options;
+mod pool;
+mod tls;
+
+pub use options::PostgresOptions;
+pub(super) use pool::{Pool, in_time, in_transaction, on};
+
+use super::error::{Fault, words};
+use holdline_engine::ports::StoreError;
+use options::refused;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::error::Severity;
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+const PAUSE_MS_MIN: u64 = 20;
+const PAUSE_MS_MAX: u64 = 1_000;
+
+/// Makes connections.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+    patience: Duration,
+}
+
+/// A connection in use.
+#[derive(Debug)]
+pub(super) struct Link {
+    client: Client,
+    warned: Arc<AtomicBool>,
+    driver: AbortHandle,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+impl Connector {
+    pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
+        Ok(Self {
+            config: options.config.clone(),
+            tls: tls::connector(&options.tls)?,
+            patience: Duration::from_millis(options.patience_ms),
+        })
+    }
+
+    /// The end of a wait that begins now.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    /// Tries until it succeeds, with growing pauses, but not beyond `deadline`. What no waiting
+    /// mends is said at once.
+    pub(super) async fn connect_by(&self, deadline: Instant) -> Result<Link, Fault> {
+        let mut pause = PAUSE_MS_MIN;
+        loop {
+            let why = match timeout_at(deadline, self.connect()).await {
+                Ok(Ok(link)) => return Ok(link),
+                Ok(Err(Fault::Refused(error))) => return Err(Fault::Refused(error)),
+                Ok(Err(Fault::Lost(why) | Fault::Raced(why))) => why,
+                Err(_) => "no answer from the server".to_owned(),
+            };
+            let next = Instant::now() + Duration::from_millis(pause);
+            if next >= deadline {
+                return Err(Fault::Lost(format!("cannot connect: {why}")));
+            }
+            sleep(Duration::from_millis(pause)).await;
+            pause = (pause * 2).min(PAUSE_MS_MAX);
+        }
+    }
+
+    async fn connect(&self) -> Result<Link, Fault> {
+        match self.tls.clone() {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls).await?;
+                Ok(Link::start(client, connection))
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                Ok(Link::start(client, connection))
+            }
+        }
+    }
+}
+
+impl Link {
+    fn start<S, T>(client: Client, connection: Connection<S, T>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let warned = Arc::new(AtomicBool::new(false));
+        let driving = tokio::spawn(drive(connection, Arc::clone(&warned)));
+        Self {
+            client,
+            warned,
+            driver: driving.abort_handle(),
+        }
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        !self.client.is_closed()
+    }
+
+    /// Whether the server has warned since this was last asked.
+    pub(super) fn take_warning(&self) -> bool {
+        self.warned.swap(false, Ordering::AcqRel)
+    }
+
+    /// Closes the socket at once, whatever is under way.
+    pub(super) fn cut(self) {
+        self.driver.abort();
+    }
+}
+
+/// Moves bytes until the connection ends. A warning is noted before the answer that follows it.
+async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => {
+                if notice.parsed_severity() == Some(Severity::Warning) {
+                    warned.store(true, Ordering::Release);
+                    tracing::warn!(said = notice.message(), "PostgreSQL warns");
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(error = words(&error), "a PostgreSQL connection ended");
+                return;
+            }
+        }
+    }
+}
+
+/// What matters of a server's settings.
+pub(super) struct Server {
+    /// Commits wait for the disk.
+    pub(super) syncs: bool,
+}
+
+/// Refuses a database that cannot hold every text, and tells of settings that lose what is
+/// committed.
+pub(super) async fn check_server(link: &Link) -> Result<Server, StoreError> {
+    let sql = "SELECT current_setting('server_encoding'), current_setting('server_version_num'),
+         current_setting('fsync'), current_setting('synchronous_commit')";
+    let rows = link.client.query_typed(sql, &[]).await;
+    let rows = rows.map_err(|error| Fault::from(error).into_store())?;
+    let said = |column: usize| -> &str {
+        let first = rows.first().and_then(|row| row.try_get(column).ok());
+        first.unwrap_or_default()
+    };
+    if said(0) != "UTF8" {
+        return Err(refused(&format!(
+            "leads to a database in the encoding {}; make one in UTF8: \
+             createdb --encoding=UTF8 --template=template0 NAME",
+            said(0)
+        )));
+    }
+    if said(1).parse().unwrap_or(0) < VERSION_MIN {
+        return Err(refused(
+            "leads to a PostgreSQL older than 13; use a newer one",
+        ));
+    }
+    if said(2) == "off" {
+        tracing::warn!("PostgreSQL runs with fsync=off: a crash of its machine loses messages");
+    }
+    Ok(Server {
+        syncs: said(3) != "off",
+    })
+}
+
+const VERSION_MIN: u32 = 130_000;

@@ -1,0 +1,71 @@
+//! Reads of people with their addresses.
+
+use super::page;
+use crate::postgres::statement::{Statement, text, uuid};
+use crate::rows::contact::{ADDRESS_COLUMNS, CONTACT_COLUMNS, address_from, contact_from};
+use crate::rows::{Result, Row};
+use holdline_core::{ChannelKind, ContactId};
+use holdline_engine::ports::records::{AddressRecord, ContactRecord};
+use tokio_postgres::Client;
+
+const CONTACT_COUNT: usize = 5;
+
+pub(in crate::postgres) async fn by_id(c: &Client, id: ContactId) -> Result<Option<ContactRecord>> {
+    let statement = Statement::new(select("id = $1")).one(uuid(id.0));
+    Ok(found(c, statement).await?.pop())
+}
+
+pub(in crate::postgres) async fn by_address(
+    c: &Client,
+    channel: ChannelKind,
+    value: &str,
+) -> Result<Option<ContactRecord>> {
+    let owner = "id = (SELECT contact FROM address WHERE channel = $1 AND value = $2)";
+    let statement = Statement::new(select(owner)).one(channel.as_str());
+    Ok(found(c, statement.one(text(value))).await?.pop())
+}
+
+pub(in crate::postgres) async fn list(
+    c: &Client,
+    after: Option<ContactId>,
+    limit: usize,
+) -> Result<Vec<ContactRecord>> {
+    let statement = Statement::new(select("($1 IS NULL OR id > $1) ORDER BY id LIMIT $2"));
+    let after = after.map(|id| uuid(id.0));
+    found(c, statement.one(after).one(page(limit))).await
+}
+
+/// A row per address; one with NULLs for who has none.
+fn select(which: &str) -> String {
+    format!(
+        "SELECT c.*, a.* FROM (SELECT {CONTACT_COLUMNS} FROM contact WHERE {which}) c
+         LEFT JOIN LATERAL (SELECT {ADDRESS_COLUMNS}, place FROM address
+             WHERE contact = c.id) a ON true
+         ORDER BY c.id, a.place"
+    )
+}
+
+async fn found(c: &Client, statement: Statement<'_>) -> Result<Vec<ContactRecord>> {
+    let rows = statement.all(c, pair_from).await?;
+    let mut people: Vec<ContactRecord> = Vec::new();
+    for (person, address) in rows {
+        match people.last_mut() {
+            Some(last) if last.id == person.id => last.addresses.extend(address),
+            Some(_) | None => {
+                let addresses = address.into_iter().collect();
+                people.push(ContactRecord {
+                    addresses,
+                    ..person
+                });
+            }
+        }
+    }
+    Ok(people)
+}
+
+fn pair_from(row: &Row<'_>) -> Result<(ContactRecord, Option<AddressRecord>)> {
+    let person = contact_from(row)?;
+    let channel: Option<String> = row.get(CONTACT_COUNT)?;
+    let address = channel.map(|_| address_from(&row.from(CONTACT_COUNT)));
+    Ok((person, address.transpose()?))
+}

@@ -1,0 +1,28 @@
+//! The PostgreSQL store keeps the contract of every store, through a proxy as well.
+
+use super::open;
+use holdline_engine::contract::store as contract;
+use holdline_engine::ports::Store;
+use holdline_servers::{Pgbouncer, Postgres};
+use std::sync::Arc;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_the_contract() {
+    let server = Postgres::start();
+    contract::all(async || {
+        let database = server.new_database();
+        Arc::new(open(&server.url(&database)).await) as Arc<dyn Store>
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_the_contract_through_a_proxy_that_pools_transactions() {
+    let server = Postgres::start();
+    let proxy = Pgbouncer::start(&server);
+    contract::all(async || {
+        let database = server.new_database();
+        Arc::new(open(&proxy.url(&database)).await) as Arc<dyn Store>
+    })
+    .await;
+}
