@@ -5,6 +5,7 @@ pub mod fault;
 pub mod fuzz;
 pub mod layers;
 pub mod packages;
+pub mod sim;
 pub mod tasks;
 pub mod tidy;
 pub mod workspace;

@@ -1,5 +1,5 @@
-//! `cargo xtask sim`: plays seeds, one after the other or several at once, and says what it found.
-//! Decides nothing about a run.
+//! `cargo xtask sim`: plays seeds, several at once, and says what it found. Decides nothing about
+//! a run.
 
 mod report;
 mod seeds;
@@ -9,43 +9,52 @@ use holdline_sim::deterministic::script::{Script, script_of};
 use holdline_sim::deterministic::{Report, Trace, run, shrink};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Runs in which a failing script may be made shorter.
 const SHRINK_RUNS_MAX: u32 = 400;
-/// Nodes of a run, unless said otherwise.
-const NODES: u8 = 1;
+/// Seeds played unless it is said how many.
+const SEEDS: u64 = 200;
+/// As a shell says that Ctrl-C ended a program.
+const STOPPED: u8 = 130;
 
 /// The deterministic simulation: the real engine on a virtual clock, with faults drawn from a
 /// seed, and checkers of every promise.
+///
+/// Exit code: 0 every promise held, 1 one was broken, 2 wrong usage, 130 stopped before the end.
 #[derive(Debug, Parser)]
 #[command(name = "sim", bin_name = "cargo xtask sim")]
 struct Options {
-    /// How many seeds to play
-    #[arg(long, default_value_t = 200)]
-    seeds: u64,
-    /// The first seed; alone, unless --seeds says how many
+    /// How many seeds to play; 200, or one where --seed says which
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// The first seed; the number of its nodes is drawn too
     #[arg(long)]
     seed: Option<u64>,
-    /// Nodes that share the store
-    #[arg(long, default_value_t = NODES, value_parser = clap::value_parser!(u8).range(1..=8))]
-    nodes: u8,
-    /// Print every line of the log (of one seed)
+    /// Nodes that share the store, in every run
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
+    nodes: Option<u8>,
+    /// Print every line of the log, of one seed or script
     #[arg(long)]
     trace: bool,
-    /// Go on until stopped with Ctrl-C, or until the first failure
-    #[arg(long)]
+    /// Go on until stopped with Ctrl-C or until the first failure, from a seed that was never
+    /// played
+    #[arg(long, conflicts_with_all = ["seeds", "trace"])]
     nightly: bool,
     /// Play this script instead of seeds
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "nodes", "nightly"])]
     script: Option<PathBuf>,
+    /// Play all seeds, also after a failure, and list those that fail
+    #[arg(long)]
+    keep_going: bool,
     /// Leave a failing script as long as it is
     #[arg(long)]
     no_shrink: bool,
     /// Seeds played at once; one for each core by default
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
     /// One JSON object instead of words
-    #[arg(long)]
+    #[arg(long, conflicts_with = "trace")]
     json: bool,
 }
 
@@ -60,7 +69,8 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let Some(seed) = options.seed.filter(|_| options.trace) {
+    if options.trace {
+        let seed = options.seed.unwrap_or(0);
         return one(&options, &script_of(seed, options.nodes));
     }
     many(&options)
@@ -83,39 +93,51 @@ fn one(options: &Options, script: &Script) -> ExitCode {
     }
     let mut totals = report::Totals::default();
     totals.add(&report);
-    finish(
-        options,
-        &totals,
-        report.violation.is_some().then_some((script, &report)),
-    )
+    let failed = report.violation.is_some().then_some((script, &report));
+    finish(options, &totals, failed);
+    ExitCode::from(u8::from(failed.is_some()))
 }
 
 fn many(options: &Options) -> ExitCode {
+    let count = match options.seed {
+        Some(_) => options.seeds.unwrap_or(1),
+        None => options.seeds.unwrap_or(SEEDS),
+    };
     let asked = seeds::Asked {
-        first: options.seed.unwrap_or(0),
-        count: match (options.nightly, options.seed) {
-            (true, _) => u64::MAX,
-            (false, Some(_)) if options.seeds == 200 => 1,
-            (false, _) => options.seeds,
-        },
+        first: options.seed.unwrap_or_else(|| first_seed(options.nightly)),
+        count: if options.nightly { u64::MAX } else { count },
         nodes: options.nodes,
-        jobs: options.jobs.unwrap_or_else(cores),
+        jobs: options.jobs.map_or_else(cores, usize::from),
         quiet: options.json,
+        keep_going: options.keep_going,
     };
     let (totals, failed) = seeds::play(&asked);
-    let failed = failed.map(|report| (script_of(report.seed, options.nodes), report));
-    finish(
-        options,
-        &totals,
-        failed.as_ref().map(|(script, report)| (script, report)),
-    )
+    if options.keep_going && !options.json {
+        report::list(&failed);
+    }
+    let first = failed.first();
+    let script = first.map(|report| script_of(report.seed, options.nodes));
+    finish(options, &totals, script.as_ref().zip(first));
+    if first.is_some() {
+        return ExitCode::FAILURE;
+    }
+    let stopped = !options.nightly && totals.seeds() < count;
+    ExitCode::from(if stopped { STOPPED } else { 0 })
 }
 
-fn finish(
-    options: &Options,
-    totals: &report::Totals,
-    failed: Option<(&Script, &Report)>,
-) -> ExitCode {
+/// Every night others.
+fn first_seed(nightly: bool) -> u64 {
+    const SEEDS_PER_SECOND_MAX: u64 = 10_000;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    if nightly {
+        seconds.wrapping_mul(SEEDS_PER_SECOND_MAX)
+    } else {
+        0
+    }
+}
+
+fn finish(options: &Options, totals: &report::Totals, failed: Option<(&Script, &Report)>) {
     let shrunk = failed
         .filter(|_| !options.no_shrink)
         .and_then(|(script, _)| shrink(script, SHRINK_RUNS_MAX));
@@ -124,7 +146,6 @@ fn finish(
     } else {
         report::print(totals, failed, shrunk.as_ref());
     }
-    ExitCode::from(u8::from(failed.is_some()))
 }
 
 fn cores() -> usize {

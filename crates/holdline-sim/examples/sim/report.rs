@@ -50,6 +50,10 @@ impl Totals {
         }
     }
 
+    pub(crate) const fn seeds(&self) -> u64 {
+        self.seeds
+    }
+
     fn hours(&self) -> f64 {
         self.ran_ms as f64 / 3_600_000.0
     }
@@ -80,6 +84,22 @@ pub(crate) fn print(totals: &Totals, failed: Option<(&Script, &Report)>, shrunk:
     }
 }
 
+/// One line for each seed that failed.
+pub(crate) fn list(failed: &[Report]) {
+    for report in failed {
+        let Some(violation) = &report.violation else {
+            continue;
+        };
+        println!(
+            "seed {}: {} at {:.3} s: {}",
+            report.seed,
+            violation.invariant,
+            violation.at_ms as f64 / 1000.0,
+            violation.what
+        );
+    }
+}
+
 fn print_failure(script: &Script, report: &Report, shrunk: Option<&Shrunk>) {
     let best = shrunk.map_or(report, |shrunk| &shrunk.report);
     let Some(violation) = &best.violation else {
@@ -101,11 +121,30 @@ fn print_failure(script: &Script, report: &Report, shrunk: Option<&Shrunk>) {
     let shortest = shrunk.map_or(script, |shrunk| &shrunk.script);
     let runs = shrunk.map_or(0, |shrunk| shrunk.runs);
     let (from, to) = (script.items.len(), shortest.items.len());
+    println!("\nits script, {from} items made {to} in {runs} runs:");
+    println!("{}", written(shortest));
     println!(
-        "script, {from} items made {to} in {runs} runs; replay: cargo xtask sim --script FILE"
+        "replay: cargo xtask sim --seed {} --nodes {} --trace\n\
+         replay what is left of it: keep the lines above as FILE; cargo xtask sim --script FILE",
+        script.seed, script.nodes
     );
-    let text = serde_json::to_string(shortest);
-    println!("{}", text.unwrap_or_else(|error| error.to_string()));
+}
+
+/// As JSON, an item a line.
+fn written(script: &Script) -> String {
+    let head = Script {
+        items: Vec::new(),
+        ..script.clone()
+    };
+    let json = |text: Result<String, serde_json::Error>| text.unwrap_or_else(|why| why.to_string());
+    let items: Vec<String> = script
+        .items
+        .iter()
+        .map(|item| json(serde_json::to_string(item)))
+        .collect();
+    let head = json(serde_json::to_string(&head));
+    let head = head.strip_suffix("]}").unwrap_or(&head);
+    format!("{head}\n  {}\n]}}", items.join(",\n  "))
 }
 
 pub(crate) fn json(

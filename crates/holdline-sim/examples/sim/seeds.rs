@@ -12,20 +12,25 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Asked {
     pub(crate) first: u64,
     pub(crate) count: u64,
-    pub(crate) nodes: u8,
+    pub(crate) nodes: Option<u8>,
     pub(crate) jobs: usize,
     pub(crate) quiet: bool,
+    /// Play the others too after a failure.
+    pub(crate) keep_going: bool,
 }
+
+/// Failures kept of a run that goes on after the first.
+const FAILURES_MAX: usize = 10_000;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// All that was played, and the first failure by seed.
-pub(crate) fn play(asked: &Asked) -> (Totals, Option<Report>) {
+/// All that was played, and the failures in the order of their seeds.
+pub(crate) fn play(asked: &Asked) -> (Totals, Vec<Report>) {
     stop_on_ctrl_c();
     let bar = bar(asked);
     let next = AtomicU64::new(0);
     let totals = Mutex::new(Totals::default());
-    let failed: Mutex<Option<Report>> = Mutex::new(None);
+    let failed: Mutex<Vec<Report>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..asked.jobs.max(1) {
             scope.spawn(|| {
@@ -42,11 +47,8 @@ pub(crate) fn play(asked: &Asked) -> (Totals, Option<Report>) {
                         .add(&report);
                     bar.inc(1);
                     if report.violation.is_some() {
-                        keep_first(
-                            &mut failed.lock().unwrap_or_else(PoisonError::into_inner),
-                            report,
-                        );
-                        STOP.store(true, Ordering::SeqCst);
+                        keep(&failed, report);
+                        STOP.fetch_or(!asked.keep_going, Ordering::SeqCst);
                     }
                 }
             });
@@ -54,15 +56,16 @@ pub(crate) fn play(asked: &Asked) -> (Totals, Option<Report>) {
     });
     bar.finish_and_clear();
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (
-        totals,
-        failed.into_inner().unwrap_or_else(PoisonError::into_inner),
-    )
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|report| report.seed);
+    (totals, failed)
 }
 
-fn keep_first(failed: &mut Option<Report>, report: Report) {
-    if failed.as_ref().is_none_or(|known| report.seed < known.seed) {
-        *failed = Some(report);
+fn keep(failed: &Mutex<Vec<Report>>, mut report: Report) {
+    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if failed.len() < FAILURES_MAX {
+        report.log = Vec::new();
+        failed.push(report);
     }
 }
 

@@ -15,6 +15,8 @@ mod sabotage;
 pub mod script;
 mod shrink;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod weather;
 
 pub use chronicle::Violation;

@@ -14,7 +14,13 @@ use std::sync::Arc;
 const KNOCK_MS: u64 = 700;
 const KNOCKS: u64 = 400;
 
+const DAWDLES_MS: u64 = 3_000;
+
 /// What is broken.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only tests ask for a broken machine")
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     #[default]
@@ -35,8 +41,8 @@ pub(crate) enum Sabotage {
     Knocks,
     /// Our own faults are called the provider's.
     BlamesTheProvider,
-    /// The same number is written in a new way each time, and so is a new person.
-    SpellsAnew,
+    /// Every other call begins seconds after it should.
+    Dawdles,
     /// The way back has no ramp and no limit.
     NoLimits,
     /// Receipts that say delivered are overheard.
@@ -112,14 +118,11 @@ impl Sabotage {
         items
     }
 
-    /// The address that the engine is told.
-    pub(crate) fn spelled(self, number: String, ask: u32) -> String {
+    /// How long a call that should begin now is put off.
+    pub(crate) fn puts_off_ms(self, dispatch: &Dispatch) -> u64 {
         match self {
-            Self::SpellsAnew => {
-                let blanks = usize::try_from(ask).unwrap_or(0);
-                format!("{number}{}", " ".repeat(blanks + 1))
-            }
-            _other => number,
+            Self::Dawdles if dispatch.key.message.0.is_multiple_of(2) => DAWDLES_MS,
+            _other => 0,
         }
     }
 

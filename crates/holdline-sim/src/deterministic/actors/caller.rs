@@ -144,7 +144,7 @@ fn message_of(stage: &Stage, send: Send, id: AskId) -> NewMessage {
         sender: sender_of(send.app),
         to: Recipient::Address {
             channel: ChannelKind::WHATSAPP,
-            value: stage.sabotage.spelled(number.clone(), send.ask),
+            value: number.clone(),
         },
         to_input: number,
         kind: String::from("text"),

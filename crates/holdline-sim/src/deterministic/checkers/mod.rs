@@ -73,6 +73,7 @@ pub(crate) fn all() -> Vec<Box<dyn Checker>> {
 }
 
 /// The one of this name alone; none when there is none.
+#[cfg(test)]
 pub(crate) fn only(name: &str) -> Vec<Box<dyn Checker>> {
     let mut all = all();
     all.retain(|checker| checker.name() == name);

@@ -275,9 +275,13 @@ impl Channel for SimChannel {
                 sabotage::knock(&self.stage, again, dispatch);
                 self.attempt(dispatch, library).await
             }
-            _other => {
+            sabotage => {
+                let wait_ms = sabotage.puts_off_ms(dispatch);
+                if wait_ms > 0 {
+                    self.stage.exec.sleep(wait_ms).await;
+                }
                 let outcome = self.attempt(dispatch, library).await;
-                self.stage.sabotage.twisted(outcome)
+                sabotage.twisted(outcome)
             }
         }
     }
@@ -285,10 +289,11 @@ impl Channel for SimChannel {
     async fn probe(&self, sender: &str) -> Outcome {
         let request = wire::probe_of(self.provider, sender);
         let now = self.stage.node_time(self.node);
-        match self.exchange(request, None).await {
+        let outcome = match self.exchange(request, None).await {
             Ok(reply) => wire::probed(self.provider, &reply, now),
             Err(outcome) => outcome,
-        }
+        };
+        self.stage.sabotage.twisted(outcome)
     }
 
     fn verify(&self, request: &HookRequest) -> Result<(), HookRefusal> {

@@ -1,5 +1,5 @@
-//! Where every route is bad a message stays: it does not go back and forth, and is not tried
-//! without end. What goes by a route that is being tested is a test, not a change of mind.
+//! Where every route is bad a message stays: it does not go back and forth between bad ones, and is
+//! not tried without end. What goes by a route that is being tested is a test, not a change of mind.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
@@ -36,7 +36,8 @@ impl Stay {
             return Ok(());
         }
         let before = journey.last.replace(leaves.channel);
-        if before.is_some_and(|channel| channel != leaves.channel) {
+        let is_bad = leaves.health != Health::Up;
+        if is_bad && before.is_some_and(|channel| channel != leaves.channel) {
             journey.changes.push_back(at_ms);
         }
         while journey
