@@ -43,12 +43,14 @@ fn on(script: &Script, sabotage: Sabotage, promise: &str) -> Report {
     play(script, Trace::Story, sabotage, only(promise))
 }
 
-/// Runs in which it can be seen: many messages wait for the paced return; nothing but our own fault
-/// goes wrong for the other.
+/// Runs in which it can be seen: many messages wait for a return; nothing but our own fault goes
+/// wrong for the other.
 fn scripts(promise: &str) -> Vec<Script> {
     let all = (0..SEEDS).map(|seed| script_of(seed, Some(1)));
     match promise {
-        "paced_return" => all.filter(is_siege).collect(),
+        "paced_return"
+        | "order_of_a_conversation"
+        | "nothing_but_a_trickle_to_a_route_that_is_down" => all.filter(is_siege).collect(),
         "own_fault_is_no_outage" => vec![own_fault()],
         _other => all.collect(),
     }
