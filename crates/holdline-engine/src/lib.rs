@@ -8,6 +8,7 @@ pub mod config;
 pub mod contract;
 mod driver;
 mod handle;
+mod hearing;
 mod intake;
 pub mod memory;
 mod perform;

@@ -1,6 +1,8 @@
 //! Puts the server together: the only place that names concrete stores and channels. Starts what
 //! has to run, and stops it in order.
 
+mod nodes;
+
 use crate::channels;
 use crate::clock::{SystemClock, SystemIds};
 use crate::config::{Config, Storage};
@@ -20,7 +22,7 @@ use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
 use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
-use holdline_engine::{Engine, Loops, Ports};
+use holdline_engine::{ClusterConfig, Engine, EngineConfig, Loops, Ports};
 use holdline_store::sqlite::upkeep::backup::LogCopies;
 use holdline_store::{FileBlobs, SqliteOptions, options_of, postgres, sqlite};
 use std::net::SocketAddr;
@@ -73,7 +75,8 @@ impl Server {
             Some(Arc::new(LogCopies::new(&path)))
         });
         let store = open_store(&config.storage, copies.clone()).await?;
-        let (state, loops) = assemble(&config, store, &public_base).await?;
+        let cluster = nodes::sharing(&config, address);
+        let (state, loops) = assemble(&config, store, &public_base, cluster).await?;
         let (stop, shutdown) = watch::channel(false);
         let mut server = Self {
             engine: state.engine.clone(),
@@ -90,6 +93,10 @@ impl Server {
             server.rest.spawn(keeper.run(shutdown.clone()));
         }
         server.spawn_loops(loops, &state, &shutdown)?;
+        if let Some(options) = config.storage.postgres() {
+            let hear = nodes::hear(options?, state.engine.clone(), shutdown.clone());
+            server.rest.spawn(hear);
+        }
         server.spawn_listeners(listeners, &config, &http::router(state), &shutdown);
         Ok(server)
     }
@@ -228,6 +235,7 @@ async fn assemble(
     config: &Arc<Config>,
     store: Arc<dyn Store>,
     public_base: &Arc<str>,
+    cluster: Option<ClusterConfig>,
 ) -> anyhow::Result<(AppState, Loops)> {
     let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&config.storage.media_dir).await?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -253,7 +261,14 @@ async fn assemble(
         hook: Arc::new(poster),
         renderer: Arc::new(EventRenderer::new(&store, config)),
     };
-    let (engine, loops) = Engine::start(ports, engine_config(config)).await?;
+    let (engine, loops) = Engine::start(
+        ports,
+        EngineConfig {
+            cluster,
+            ..engine_config(config)
+        },
+    )
+    .await?;
     let state = AppState {
         engine,
         config: Arc::clone(config),

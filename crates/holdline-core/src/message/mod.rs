@@ -6,7 +6,7 @@ pub mod outcome;
 pub mod receipt;
 pub mod terms;
 
-pub use delivery::{Delivery, End, State};
+pub use delivery::{Delivery, End, Hearing, State};
 pub use outcome::{ClassSet, Fault, FaultClass, Outcome, ThrottleScope};
 pub use receipt::{Progress, Receipt, ReceiptKind};
 pub use terms::{DuplicateRule, Hop, Priority, Success, Terms};

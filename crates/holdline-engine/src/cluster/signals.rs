@@ -6,10 +6,15 @@ use holdline_core::health::{LeafKey, NumberIx};
 use holdline_core::routing::RouteIx;
 use holdline_core::{ChannelKind, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Beginnings of one batch that are told; of the rest nothing is said, so that nothing is awaited
 /// that would not be told to have come.
 const BEGINNINGS_MAX: usize = 500;
+
+/// An answer is usually there by then, and a hang is told in time to be found within seconds.
+const ANSWER_PATIENCE_MS: u64 = 1_000;
+const RECEIPT_PATIENCE_MS: u64 = 3_000;
 
 /// Signals of one channel.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,7 +67,9 @@ pub(crate) struct Place {
     pub(crate) leaf: Option<(Feature, Country)>,
 }
 
-/// Signals of followed channels that wait to be told.
+/// Signals of followed channels that wait to be told. That something is awaited is told with what
+/// came of it, or when it has waited for long: the way of the words to the other node must not look
+/// like the provider's silence, nor the death of the node that tells.
 #[derive(Default)]
 pub(crate) struct Outbox {
     signals: Vec<(ChannelKind, Signal)>,
@@ -80,7 +87,7 @@ impl Words {
 
 impl Outbox {
     pub(crate) fn push(&mut self, channel: ChannelKind, signal: Signal) {
-        let begins = matches!(signal, Signal::Started { .. } | Signal::Accepted { .. });
+        let begins = begins(&signal).is_some();
         if begins && self.beginnings >= BEGINNINGS_MAX {
             return;
         }
@@ -95,15 +102,33 @@ impl Outbox {
         self.signals.is_empty()
     }
 
-    /// Everything that waits, by channel.
+    /// What began before is not awaited any more.
+    pub(crate) fn forget_before(&mut self, now: Timestamp) {
+        self.signals
+            .retain(|(_, signal)| begun_at(signal).is_none_or(|at| at >= now));
+    }
+
+    /// Everything that is to be told now, by channel.
     pub(crate) fn take(
         &mut self,
         now: Timestamp,
         place: impl Fn(&Signal) -> Place,
     ) -> Vec<(ChannelKind, Words)> {
-        self.beginnings = 0;
+        let came: BTreeSet<Awaited> = self.signals.iter().filter_map(|it| came(&it.1)).collect();
+        let is_young = |(awaited, patience_ms): (Awaited, u64)| {
+            let (_, at, _) = awaited;
+            let young = now.since_ms(at) < patience_ms && at <= now;
+            (young && !came.contains(&awaited)).then_some(awaited)
+        };
+        let young = self.signals.iter().filter_map(|it| begins(&it.1));
+        let young: BTreeSet<Awaited> = young.filter_map(is_young).collect();
+        let (kept, told): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals)
+            .into_iter()
+            .partition(|(_, signal)| belongs_to(signal).is_some_and(|it| young.contains(&it)));
+        self.beginnings = kept.len();
+        self.signals = kept;
         let mut batches: Vec<(ChannelKind, Words)> = Vec::new();
-        for (channel, signal) in std::mem::take(&mut self.signals) {
+        for (channel, signal) in told {
             let Some(word) = word(&signal, place(&signal), now) else {
                 continue;
             };
@@ -113,6 +138,58 @@ impl Outbox {
             }
         }
         batches
+    }
+}
+
+/// A route, since when, and whether it is a receipt that is awaited (an answer otherwise).
+type Awaited = (RouteIx, Timestamp, bool);
+
+/// What the signal begins to await, and how long that is not told.
+const fn begins(signal: &Signal) -> Option<(Awaited, u64)> {
+    match signal {
+        Signal::Started { route, at } => Some(((*route, *at, false), ANSWER_PATIENCE_MS)),
+        Signal::Accepted { route, at } => Some(((*route, *at, true), RECEIPT_PATIENCE_MS)),
+        Signal::Ended(_)
+        | Signal::Receipt { .. }
+        | Signal::Inbound { .. }
+        | Signal::Probed { .. } => None,
+    }
+}
+
+/// When what the signal says to be awaited began.
+pub(crate) fn begun_at(signal: &Signal) -> Option<Timestamp> {
+    begins(signal).map(|((_, at, _), _)| at)
+}
+
+/// The wait that the signal begins or belongs to.
+fn belongs_to(signal: &Signal) -> Option<Awaited> {
+    match signal {
+        Signal::Started { route, at } => Some((*route, *at, false)),
+        Signal::Accepted { route, at } => Some((*route, *at, true)),
+        Signal::Receipt {
+            route, accepted_at, ..
+        } => Some((*route, *accepted_at, true)),
+        Signal::Ended(ended) => ended.started_at.map(|at| (ended.route, at, false)),
+        Signal::Inbound { .. } | Signal::Probed { .. } => None,
+    }
+}
+
+/// What the signal ends the wait for: a message that is taken over is still awaited on the device.
+fn came(signal: &Signal) -> Option<Awaited> {
+    match signal {
+        Signal::Ended(_)
+        | Signal::Receipt {
+            kind: ReceiptSign::Delivered,
+            ..
+        } => belongs_to(signal),
+        Signal::Receipt {
+            kind: ReceiptSign::Sent,
+            ..
+        }
+        | Signal::Started { .. }
+        | Signal::Accepted { .. }
+        | Signal::Inbound { .. }
+        | Signal::Probed { .. } => None,
     }
 }
 
@@ -240,6 +317,24 @@ mod tests {
         }
     }
 
+    fn started(at: i64) -> Signal {
+        Signal::Started {
+            route: ROUTE,
+            at: Timestamp(at),
+        }
+    }
+
+    fn ended(started_at: i64, at: i64) -> Signal {
+        Signal::Ended(Ended {
+            route: ROUTE,
+            at: Timestamp(at),
+            started_at: Some(Timestamp(started_at)),
+            first: true,
+            recipient: 9,
+            evidence: Some(Evidence::Works),
+        })
+    }
+
     fn all(at: Timestamp) -> Vec<Signal> {
         let ended = |evidence| {
             Signal::Ended(Ended {
@@ -276,7 +371,7 @@ mod tests {
 
     #[test]
     fn signals_arrive_as_they_left_by_the_clock_of_the_other() {
-        let (seen_at, written_at, other_clock) = (10_000, 10_400, 999_000);
+        let (seen_at, written_at, other_clock) = (10_000, 13_400, 999_000);
         let mut outbox = Outbox::default();
         for signal in all(Timestamp(seen_at)) {
             outbox.push(ChannelKind::SMS, signal);
@@ -294,18 +389,59 @@ mod tests {
             .into_iter()
             .filter_map(|word| word.signal(Timestamp(other_clock), Some(NUMBER), leaf))
             .collect();
-        assert_eq!(arrived, all(Timestamp(other_clock - 400)));
+        assert_eq!(arrived, all(Timestamp(other_clock - 3_400)));
+    }
+
+    #[test]
+    fn that_an_answer_is_awaited_is_told_with_it_or_when_it_is_late() {
+        let mut outbox = Outbox::default();
+        let mut told = |signals: &[Signal], now| {
+            for signal in signals {
+                outbox.push(ChannelKind::SMS, signal.clone());
+            }
+            let batches = outbox.take(Timestamp(now), place);
+            batches.first().map_or(0, |(_, batch)| batch.words.len())
+        };
+        assert_eq!(told(&[started(10_000), started(10_200)], 10_300), 0);
+        let accepted = Signal::Accepted {
+            route: ROUTE,
+            at: Timestamp(10_400),
+        };
+        let now = 10_500;
+        assert_eq!(told(&[ended(10_000, 10_400), accepted], now), 2, "both");
+        assert_eq!(told(&[], 11_199), 0);
+        assert_eq!(told(&[], 11_200), 1, "the second has waited for long");
+        assert_eq!(told(&[ended(10_200, 11_900)], 12_000), 1);
+        let receipt = |kind| Signal::Receipt {
+            route: ROUTE,
+            accepted_at: Timestamp(10_400),
+            at: Timestamp(13_000),
+            kind,
+        };
+        assert_eq!(told(&[receipt(ReceiptSign::Sent)], 13_399), 0);
+        assert_eq!(told(&[], 13_400), 2, "the next receipt is late");
+        assert_eq!(told(&[receipt(ReceiptSign::Delivered)], 13_500), 1);
+    }
+
+    #[test]
+    fn what_began_before_a_time_of_silence_is_not_told_to_be_awaited() {
+        let mut outbox = Outbox::default();
+        outbox.push(ChannelKind::SMS, started(1_000));
+        outbox.push(ChannelKind::SMS, ended(900, 1_100));
+        outbox.push(ChannelKind::SMS, started(9_000));
+        outbox.forget_before(Timestamp(9_000));
+        let words = outbox.take(Timestamp(20_000), place).remove(0).1;
+        assert_eq!(words.words.len(), 2);
     }
 
     #[test]
     fn of_too_many_the_endings_are_told_and_no_more_beginnings() {
         let mut outbox = Outbox::default();
-        let signals = all(Timestamp(10_000));
-        for _ in 0..1_000 {
-            outbox.push(ChannelKind::SMS, signals[0].clone());
-            outbox.push(ChannelKind::SMS, signals[1].clone());
+        for n in 0..1_000 {
+            outbox.push(ChannelKind::SMS, started(n));
+            outbox.push(ChannelKind::SMS, ended(n, n + 30));
         }
-        let words = outbox.take(Timestamp(10_000), place).remove(0).1;
+        let words = outbox.take(Timestamp(2_000), place).remove(0).1;
         let begun = words
             .words
             .iter()

@@ -18,6 +18,7 @@ pub(crate) mod turn;
 mod verdict;
 
 use crate::config::{MAILBOX_MAX, TURN_EVENTS_MAX};
+use crate::hearing::Ears;
 use crate::perform::Worker;
 use crate::ports::ops::Op;
 use crate::ports::records::MessageRecord;
@@ -65,6 +66,7 @@ pub struct Driver {
     again: Vec<Event>,
     tenure: Tenure,
     backlog: Backlog,
+    ears: Ears,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -107,6 +109,7 @@ impl Driver {
             again: Vec::new(),
             tenure: Tenure::new(clustered),
             backlog: Backlog::default(),
+            ears: Ears::open(now),
             _ended: ended,
         };
         let workers = driver.open_work();
@@ -126,6 +129,7 @@ impl Driver {
         while !self.is_finished() {
             self.wait(&mut events).await;
             let mut turn = Turn::new(self.shared.clock.now());
+            self.listen(turn.now);
             self.take_after(&mut turn);
             self.refill(turn.now).await;
             if self.shared.stop.is_stopped() {

@@ -51,6 +51,7 @@ impl Driver {
                 draw: self.shared.ids.draw(),
                 policy: &self.shared.config.policy,
                 routes: &seen,
+                hearing: self.ears.hearing(),
             };
             act(&mut entry.delivery, context)
         };

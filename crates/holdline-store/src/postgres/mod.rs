@@ -4,6 +4,7 @@
 mod beat;
 mod connect;
 mod error;
+mod listen;
 mod migrate;
 mod read;
 mod statement;
@@ -12,6 +13,7 @@ mod write;
 mod writer;
 
 pub use connect::PostgresOptions;
+pub use listen::listen;
 
 use connect::{Connector, Pool};
 use error::Fault;

@@ -18,7 +18,7 @@ pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use print::{Effective, reference, reference_json};
 pub(crate) use sections::{
     App, Backup, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http, Limits, Log,
-    LogFormat, Net, Retention, Sms, Storage, Surroundings, Whatsapp, WhatsappSender,
+    LogFormat, Net, Node, Retention, Sms, Storage, Surroundings, Whatsapp, WhatsappSender,
 };
 
 use layer::Layer;
@@ -35,6 +35,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) storage: Storage,
+    pub(crate) node: Node,
     pub(crate) backup: Backup,
     pub(crate) http: Http,
     pub(crate) net: Net,
@@ -141,6 +142,7 @@ impl Config {
 
     fn read(reader: &mut Reader) -> Option<Self> {
         let storage = checked(reader, "storage", Storage::read, Storage::check);
+        let node = checked(reader, "node", Node::read, Node::check);
         let backup = Backup::read(reader, "backup");
         if let Some((backup, storage)) = backup.as_ref().zip(storage.as_ref()) {
             backup.check(storage, reader);
@@ -173,6 +175,7 @@ impl Config {
         App::check_all(&apps, &senders, reader);
         Some(Self {
             storage: storage?,
+            node: node?,
             backup: backup?,
             http: http?,
             net: net?,

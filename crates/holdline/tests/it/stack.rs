@@ -5,6 +5,7 @@ use crate::receiver::Receiver;
 use holdline_sim::Sandbox;
 use holdline_sim::config::{SandboxConfig, Secret, WhatsappConfig};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -92,6 +93,8 @@ pub(crate) struct Stack {
     address: SocketAddr,
     env: Vec<(String, String)>,
     server: Option<Child>,
+    /// Servers beside it, which share its database.
+    beside: BTreeMap<SocketAddr, Child>,
 }
 
 impl Stack {
@@ -125,27 +128,49 @@ impl Stack {
             address,
             env,
             server: None,
+            beside: BTreeMap::new(),
         };
         stack.serve().await;
         stack.token = stack.new_token("test", &[]);
+        stack.webhooks_to(&stack.url);
         stack
-            .sandbox
-            .set_whatsapp_webhook(Some(format!("{}/hooks/whatsapp", stack.url)));
-        stack
-            .sandbox
-            .set_sms_inbound(Some(format!("{}/hooks/sms", stack.url)));
-        stack
+    }
+
+    /// The base of the addresses to which the providers post.
+    pub(crate) fn webhooks_to(&self, base: &str) {
+        self.sandbox
+            .set_whatsapp_webhook(Some(format!("{base}/hooks/whatsapp")));
+        self.sandbox
+            .set_sms_inbound(Some(format!("{base}/hooks/sms")));
     }
 
     /// Starts the server (again) and waits until it is ready.
     pub(crate) async fn serve(&mut self) {
         let mut command = self.command(&["--json", "serve"]);
         command.stderr(self.log());
-        self.launch(command).await;
+        self.server = Some(self.launch(command).await);
     }
 
-    /// The same with a limit on the size of every file it writes, as a full disk sets one. Its log
-    /// comes by a pipe, which has no limit.
+    /// Starts another server of the same configuration, or the first one again as such.
+    pub(crate) async fn serve_beside(&mut self, address: SocketAddr) {
+        let mut command = self.command(&["--json", "serve"]);
+        command
+            .env("HOLDLINE_HTTP_LISTEN", address.to_string())
+            .stderr(self.log());
+        let server = self.launch(command).await;
+        self.beside.insert(address, server);
+    }
+
+    /// kill -9 of the server at this address.
+    pub(crate) fn kill_at(&mut self, address: SocketAddr) {
+        match self.beside.remove(&address) {
+            Some(server) => end(server),
+            None => self.kill(),
+        }
+    }
+
+    /// As [`serve`](Self::serve), with a limit on the size of every file it writes, as a full disk
+    /// sets one. Its log comes by a pipe, which has no limit.
     pub(crate) async fn serve_limited(&mut self, file_kib_max: u32) {
         let limit = format!(
             "trap '' XFSZ; ulimit -S -f {}; exec \"$@\"",
@@ -154,7 +179,7 @@ impl Stack {
         let server = [env!("CARGO_BIN_EXE_holdline"), "--json", "serve"];
         let mut command = self.command_of("/bin/sh", &["-c", &limit, "sh"]);
         command.args(server).stderr(Stdio::piped());
-        self.launch(command).await;
+        self.server = Some(self.launch(command).await);
         let mut pipe = self
             .server
             .as_mut()
@@ -172,7 +197,8 @@ impl Stack {
         assert!(done.expect("prlimit").success());
     }
 
-    async fn launch(&mut self, mut command: Command) {
+    /// Waits until it listens.
+    async fn launch(&mut self, mut command: Command) -> Child {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -187,14 +213,13 @@ impl Stack {
             .expect("in time")
             .expect("a thread");
         let line = line.expect("a line");
-        self.server = Some(child);
-        assert!(
-            line.contains("\"url\""),
-            "the server said {line:?}:\n{}",
-            self.log_text()
-        );
+        if !line.contains("\"url\"") {
+            end(child);
+            panic!("the server said {line:?}:\n{}", self.log_text());
+        }
         let said: Value = serde_json::from_str(&line).expect("JSON in one line");
         self.tls_url = said["tls_url"].as_str().map(str::to_owned);
+        child
     }
 
     /// The log of the server so far.
@@ -204,10 +229,7 @@ impl Stack {
 
     /// kill -9: nothing is said good-bye to.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.server.take() {
-            child.kill().expect("killed");
-            child.wait().expect("ended");
-        }
+        self.server.take().into_iter().for_each(end);
     }
 
     /// A polite stop; gives the exit code and how long it took.
@@ -353,14 +375,19 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        if let Some(mut child) = self.server.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let beside = std::mem::take(&mut self.beside);
+        let servers = self.server.take().into_iter().chain(beside.into_values());
+        servers.for_each(end);
         if std::thread::panicking() {
             eprintln!("--- server log ---\n{}", self.log_text());
         }
     }
+}
+
+/// kill -9.
+fn end(mut server: Child) {
+    let _ = server.kill();
+    let _ = server.wait();
 }
 
 /// Waits until the condition gives something, or panics with `what`.

@@ -23,10 +23,10 @@ pub struct FollowedTrouble<'a> {
 
 impl Board {
     /// From now on these channels are followed, and all others decided here. What was known stays;
-    /// a trouble that was being tested is tested anew.
-    pub fn set_followed(&mut self, channels: BTreeSet<ChannelKind>, now: Timestamp) {
+    /// a trouble that was being tested is tested anew. True when anything changed.
+    pub fn set_followed(&mut self, channels: BTreeSet<ChannelKind>, now: Timestamp) -> bool {
         if channels == self.followed {
-            return;
+            return false;
         }
         let before = core::mem::replace(&mut self.followed, channels);
         let changed = |channel| before.contains(&channel) != self.followed.contains(&channel);
@@ -39,6 +39,14 @@ impl Board {
             if changed(leaf.scope.channel) {
                 leaf.reset(now);
             }
+        }
+        true
+    }
+
+    /// Nothing, or not all, could be heard until now: what is awaited speaks against nobody.
+    pub fn was_deaf(&mut self, now: Timestamp) {
+        for leaf in &mut self.leaves {
+            leaf.was_deaf(now);
         }
     }
 

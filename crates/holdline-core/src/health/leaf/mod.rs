@@ -356,9 +356,14 @@ impl Leaf {
             &self.strands.delivered,
         ];
         if streams.iter().any(|stream| stream.missed_time(now)) {
-            self.strands.forget_awaited(now);
-            self.blind_at = Some(now);
+            self.was_deaf(now);
         }
+    }
+
+    /// Nothing could be heard until now: what is awaited says nothing.
+    pub fn was_deaf(&mut self, now: Timestamp) {
+        self.strands.forget_awaited(now);
+        self.blind_at = Some(now);
     }
 
     /// It was under way while we were not looking: that its connection broke is our own doing.

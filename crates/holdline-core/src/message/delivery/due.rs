@@ -138,7 +138,8 @@ impl Delivery {
         self.move_on(context, step);
     }
 
-    /// Patient while the route is healthy; no longer than the ambiguity window when it is not.
+    /// Patient while the route is healthy; no longer than the ambiguity window when it is not. Who
+    /// would rather have it late than twice waits longer where receipts could not be heard.
     pub(super) fn receipt_until(
         &self,
         since: crate::Timestamp,
@@ -159,6 +160,13 @@ impl Delivery {
             patient
         } else {
             patient.min(since.plus_ms(context.policy.ambiguity_ms(self.priority())))
+        };
+        let hearing = context.hearing;
+        let deaf = since < hearing.since && self.terms.duplicate_rule != DuplicateRule::Tolerate;
+        let until = if deaf {
+            until.max(hearing.patient_until)
+        } else {
+            until
         };
         until.min(self.terms.expires_at)
     }

@@ -127,6 +127,17 @@ pub struct Context<'a> {
     pub draw: u64,
     pub policy: &'a Policy,
     pub routes: &'a dyn Routes,
+    pub hearing: Hearing,
+}
+
+/// Since when receipts can be heard, after a time in which they could not: a stop, a stall of our
+/// own, a takeover from a node that died. That a receipt is missing from that time proves nothing
+/// yet, as providers post again what they could not post.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hearing {
+    pub since: Timestamp,
+    /// Until when receipts of what was placed before are waited for at least.
+    pub patient_until: Timestamp,
 }
 
 impl core::fmt::Debug for Context<'_> {

@@ -76,6 +76,7 @@ struct Story {
     machine: Delivery,
     world: World,
     policy: Policy,
+    hearing: Hearing,
     sent: Vec<u8>,
     told: Vec<Progress>,
     failed: usize,
@@ -89,6 +90,7 @@ impl Story {
             machine,
             world: World::default(),
             policy: Policy::default(),
+            hearing: Hearing::default(),
             sent: vec![],
             told: vec![],
             failed: 0,
@@ -103,6 +105,7 @@ impl Story {
             draw: 0,
             policy: &self.policy,
             routes: &self.world,
+            hearing: self.hearing,
         };
         let step = act(&mut self.machine, context);
         for effect in step.effects {
@@ -344,6 +347,35 @@ fn a_missing_receipt_moves_the_message_when_its_time_is_over() {
     story.due(900_005);
     assert_eq!(story.sent, [0, 1]);
     assert!(story.reasons.contains(&"receipt_overdue"));
+}
+
+#[test]
+fn a_receipt_that_could_not_be_heard_is_waited_for_longer_unless_late_is_worse_than_twice() {
+    let heard = Hearing {
+        since: Timestamp(900_000),
+        patient_until: Timestamp(930_000),
+    };
+    let sent_at = |story: &mut Story, ms| {
+        story.due(ms);
+        story.sent.len()
+    };
+    let mut placed_before = Story::new(two_hops(Priority::Service));
+    placed_before.due(0).outcome(5, 1, accepted()).hearing = heard;
+    assert_eq!(sent_at(&mut placed_before, 900_005), 1);
+    assert_eq!(sent_at(&mut placed_before, 929_999), 1);
+    assert_eq!(sent_at(&mut placed_before, 930_000), 2);
+
+    let mut placed_after = Story::new(two_hops(Priority::Service));
+    placed_after.hearing = heard;
+    placed_after.hearing.patient_until = Timestamp(3_000_000);
+    let after = placed_after.due(900_000).outcome(900_005, 1, accepted());
+    assert_eq!(sent_at(after, 1_800_005), 2);
+
+    let mut urgent = two_hops(Priority::Urgent);
+    urgent.terms.duplicate_rule = DuplicateRule::Tolerate;
+    let mut urgent = Story::new(urgent);
+    urgent.due(0).outcome(5, 1, accepted()).hearing = heard;
+    assert_eq!(sent_at(&mut urgent, 900_005), 2);
 }
 
 #[test]

@@ -122,6 +122,7 @@ impl Walk {
             draw: 7,
             policy: &self.policy,
             routes: &self.world,
+            hearing: Hearing::default(),
         };
         let step = act(&mut self.machine, context);
         self.check(before, &step);

@@ -13,7 +13,7 @@ use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::ops::{GroupResult, Op};
 use crate::ports::{Conflict, MessageRecord};
 use holdline_core::message::State;
-use holdline_core::{ChannelKind, ContactId, MessageId};
+use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
@@ -35,7 +35,7 @@ pub(super) struct Tenure {
     reply: Option<oneshot::Sender<Partitions>>,
     /// Committed with the next turn.
     pub(super) after: Vec<super::turn::After>,
-    told_at: holdline_core::Timestamp,
+    told_at: Timestamp,
 }
 
 impl Tenure {
@@ -109,8 +109,17 @@ impl Driver {
         self.tenure.reply = Some(reply);
         // What was lost and is held again is taken up with the next word, after it was let go.
         self.tenure.held = self.with_lost(held, &before);
-        self.routes.set_nodes(nodes, turn.now);
-        self.lead_or_follow(turn.now);
+        let died = self.routes.set_nodes(nodes, turn.now);
+        if self.lead_or_follow(turn.now) || died || !gained.is_empty() {
+            let away_ms = self
+                .shared
+                .config
+                .cluster
+                .as_ref()
+                .map_or(0, |it| it.ttl_ms);
+            self.ears.were_closed(turn.now, away_ms);
+            self.routes.were_deaf(turn.now);
+        }
         if !gained.is_empty() {
             self.gain(gained, turn).await;
         }
@@ -142,9 +151,17 @@ impl Driver {
         self.shared.hooks_wake.notify_one();
     }
 
-    fn lead_or_follow(&mut self, now: holdline_core::Timestamp) {
+    /// A turn begins. What was missed before it speaks against no provider.
+    pub(super) fn listen(&mut self, now: Timestamp) {
+        if self.ears.look(now) {
+            self.routes.were_deaf(now);
+        }
+    }
+
+    /// True when the channels that are decided here are others now.
+    fn lead_or_follow(&mut self, now: Timestamp) -> bool {
         if !self.tenure.clustered {
-            return;
+            return false;
         }
         let channels: BTreeSet<ChannelKind> = self
             .shared
@@ -158,7 +175,7 @@ impl Driver {
             .into_iter()
             .filter(|channel| !leads(channel))
             .collect();
-        self.routes.board.set_followed(followed, now);
+        self.routes.board.set_followed(followed, now)
     }
 
     /// Other parts of the engine see only what may be worked on.

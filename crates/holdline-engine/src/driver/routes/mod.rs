@@ -60,6 +60,8 @@ pub(crate) struct RouteTable {
     share: f64,
     /// Seen of channels that another node decides.
     outbox: Outbox,
+    /// What began before, by the word of others, is not awaited.
+    heard_since: Timestamp,
 }
 
 impl RouteTable {
@@ -79,6 +81,7 @@ impl RouteTable {
             closed: false,
             share: 1.0,
             outbox: Outbox::default(),
+            heard_since: Timestamp(0),
         };
         for route in &config.routes {
             let (receipt, probes) = best(route.channel).unwrap_or((Success::Accepted, false));

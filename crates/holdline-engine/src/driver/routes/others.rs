@@ -2,7 +2,7 @@
 //! that another node decides goes there.
 
 use super::RouteTable;
-use crate::cluster::signals::{Place, Word, Words};
+use crate::cluster::signals::{Place, Word, Words, begun_at};
 use holdline_core::health::{Feature, NumberIx, Signal};
 use holdline_core::routing::RouteIx;
 use holdline_core::{ChannelKind, Timestamp};
@@ -18,13 +18,22 @@ impl RouteTable {
         }
     }
 
+    /// Nothing, or not all, could be heard until now. What began before is not awaited, here or by
+    /// the node that decides.
+    pub(crate) fn were_deaf(&mut self, now: Timestamp) {
+        self.board.was_deaf(now);
+        self.outbox.forget_before(now);
+        self.heard_since = now;
+    }
+
     /// Evidence that another node saw, written just now.
     pub(crate) fn hear(&mut self, channel: ChannelKind, word: Word, now: Timestamp) {
         let number = self.board.number_of(channel, word.sender());
         let board = &mut self.board;
         let signal = word.signal(now, number, |key| board.leaf(key, now));
         self.follow();
-        if let Some(signal) = signal {
+        let is_old = |signal: &Signal| begun_at(signal).is_some_and(|at| at < self.heard_since);
+        if let Some(signal) = signal.filter(|signal| !is_old(signal)) {
             self.observe(&signal);
         }
     }
@@ -38,8 +47,9 @@ impl RouteTable {
         outbox.take(now, |signal| self.place(signal))
     }
 
-    /// So many nodes share the routes now.
-    pub(crate) fn set_nodes(&mut self, nodes: usize, now: Timestamp) {
+    /// So many nodes share the routes now. True when they have become fewer.
+    pub(crate) fn set_nodes(&mut self, nodes: usize, now: Timestamp) -> bool {
+        let before = self.share;
         self.share = 1.0 / nodes.max(1) as f64;
         for sender in &self.senders {
             sender.gate.borrow_mut().set_share(self.share, now);
@@ -47,6 +57,7 @@ impl RouteTable {
         for gate in self.gates.values() {
             gate.set_share(self.share, now);
         }
+        self.share > before
     }
 
     fn place(&self, signal: &Signal) -> Place {

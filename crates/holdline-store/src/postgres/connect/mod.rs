@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::error::Severity;
@@ -37,8 +38,16 @@ pub(super) struct Connector {
 #[derive(Debug)]
 pub(super) struct Link {
     client: Client,
-    warned: Arc<AtomicBool>,
+    said: Arc<Said>,
     driver: AbortHandle,
+}
+
+/// What the server said unasked.
+#[derive(Debug, Default)]
+struct Said {
+    warned: AtomicBool,
+    /// A notification came, or the connection has ended.
+    notified: Notify,
 }
 
 impl std::fmt::Debug for Connector {
@@ -101,11 +110,11 @@ impl Link {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let warned = Arc::new(AtomicBool::new(false));
-        let driving = tokio::spawn(drive(connection, Arc::clone(&warned)));
+        let said = Arc::new(Said::default());
+        let driving = tokio::spawn(drive(connection, Arc::clone(&said)));
         Self {
             client,
-            warned,
+            said,
             driver: driving.abort_handle(),
         }
     }
@@ -120,7 +129,12 @@ impl Link {
 
     /// Whether the server has warned since this was last asked.
     pub(super) fn take_warning(&self) -> bool {
-        self.warned.swap(false, Ordering::AcqRel)
+        self.said.warned.swap(false, Ordering::AcqRel)
+    }
+
+    /// Waits for a notification or the end of the connection.
+    pub(super) async fn notified(&self) {
+        self.said.notified.notified().await;
     }
 
     /// Closes the socket at once, whatever is under way.
@@ -130,7 +144,7 @@ impl Link {
 }
 
 /// Moves bytes until the connection ends. A warning is noted before the answer that follows it.
-async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
+async fn drive<S, T>(mut connection: Connection<S, T>, said: Arc<Said>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -139,17 +153,19 @@ where
         match message {
             Ok(AsyncMessage::Notice(notice)) => {
                 if notice.parsed_severity() == Some(Severity::Warning) {
-                    warned.store(true, Ordering::Release);
+                    said.warned.store(true, Ordering::Release);
                     tracing::warn!(said = notice.message(), "PostgreSQL warns");
                 }
             }
+            Ok(AsyncMessage::Notification(_)) => said.notified.notify_one(),
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!(error = words(&error), "a PostgreSQL connection ended");
-                return;
+                break;
             }
         }
     }
+    said.notified.notify_one();
 }
 
 /// What matters of a server's settings.

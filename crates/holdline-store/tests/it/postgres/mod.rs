@@ -3,6 +3,7 @@
 
 mod contract;
 mod faults;
+mod hints;
 mod schema;
 mod standby;
 

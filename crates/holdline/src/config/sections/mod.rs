@@ -20,7 +20,7 @@ pub(crate) use limits::Limits;
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use outside::{Feed, FeedForm, HealthEcho, Surroundings, is_meta, is_remote};
 pub(crate) use sms::Sms;
-pub(crate) use storage::{Backup, Retention, Storage};
+pub(crate) use storage::{Backup, Node, Retention, Storage};
 pub(crate) use whatsapp::{Whatsapp, WhatsappSender};
 
 use super::section::Section;
@@ -28,8 +28,9 @@ use super::section::Section;
 /// Channels that `failover.order` may name.
 pub(crate) const CHANNELS: [&str; 3] = ["whatsapp", "sms", "email"];
 
-pub(crate) const SECTIONS: [&Section; 17] = [
+pub(crate) const SECTIONS: [&Section; 18] = [
     &Storage::SECTION,
+    &Node::SECTION,
     &Backup::SECTION,
     &Http::SECTION,
     &Net::SECTION,

@@ -7,6 +7,9 @@ use holdline_engine::ports::StoreError;
 use holdline_store::{PostgresOptions, is_postgres};
 use std::path::PathBuf;
 
+/// Longest name of a server.
+const NAME_MAX: usize = 64;
+
 section! {
     /// Where Holdline keeps what it knows.
     Storage at "storage" many false {
@@ -35,6 +38,17 @@ section! {
         reserve_mb: u32 = 64, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
+    }
+}
+
+section! {
+    /// This server among those that share a PostgreSQL database.
+    Node at "node" many false {
+        /// What people know it by; unset: the name of the host. Each start adds a few letters of
+        /// its own, so that no two processes are ever taken for one.
+        name: Option<String>;
+        /// Milliseconds without a sign of life after which the others take over what it does.
+        takeover_ms: u64 = 5_000, 2_000 to 60_000;
     }
 }
 
@@ -116,6 +130,20 @@ impl Storage {
             }
         });
         Some(configured)
+    }
+}
+
+impl Node {
+    pub(crate) fn check(&self, reader: &mut Reader) {
+        let is_bad = |name: &String| {
+            name.is_empty()
+                || name.len() > NAME_MAX
+                || !name.bytes().all(|it| it.is_ascii_graphic())
+        };
+        if self.name.as_ref().is_some_and(is_bad) {
+            let mend = "write 1 to 64 letters, digits or signs without spaces";
+            reader.fault(&["node.name"], "is no name for a server", mend);
+        }
     }
 }
 

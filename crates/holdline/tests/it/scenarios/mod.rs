@@ -3,6 +3,8 @@
 
 mod crash;
 mod faults;
+mod load;
+mod nodes;
 mod outages;
 mod receipts;
 
