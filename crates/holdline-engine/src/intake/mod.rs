@@ -40,6 +40,8 @@ pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted,
     let partition = Partition::of_contact(contact.id);
     if shared.owns(partition) {
         submit(shared, made).await
+    } else if shared.is_crowded(partition) {
+        Err(Refusal::Busy { retry_after_s: 10 })
     } else {
         leave_to(shared, partition, made).await
     }

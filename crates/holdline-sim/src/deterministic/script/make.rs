@@ -12,10 +12,6 @@ pub const HEAL_SLACK_MS: u64 = 60_000;
 const STORM_MS_MAX: u64 = 20 * 60_000;
 const SENDS_MAX: u64 = 120;
 
-/// Whether the limit of open messages is low in runs of several nodes too. Off: a node that accepts
-/// a message for another does not know yet how many that one has open.
-const SMALL_CLUSTERS: bool = false;
-
 /// What kind of a run a seed is: many small worlds find more than one large.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Weather {
@@ -71,7 +67,7 @@ pub fn script_of(seed: u64, nodes: Option<u8>) -> Script {
     let mut shape = branch(seed, "shape");
     let weather = WEATHERS[at_random(&mut shape, WEATHERS.len())];
     let storm_ms = 120_000 + shape.up_to(STORM_MS_MAX - 120_000);
-    let small = shape.percent(15) && (nodes == 1 || SMALL_CLUSTERS);
+    let small = shape.percent(15);
     let narrow = shape.percent(30);
     let mut items = sends(seed, storm_ms);
     items.extend(people(seed, storm_ms));

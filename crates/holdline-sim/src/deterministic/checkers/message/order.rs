@@ -14,6 +14,7 @@ type Line = (String, Priority);
 
 #[derive(Default)]
 pub(crate) struct Order {
+    /// Requests whose message is not known: under way, or without an answer for good.
     asked: BTreeMap<AskId, (u64, Line)>,
     /// Of each conversation: what the app was told is safe, and when.
     lines: BTreeMap<Line, Vec<(MessageId, u64)>>,
@@ -36,12 +37,11 @@ impl Order {
     }
 
     fn told(&mut self, at_ms: u64, ask: AskId, id: MessageId) {
-        let Some((asked_ms, line)) = self.asked.get(&ask) else {
+        let Some((asked_ms, line)) = self.asked.remove(&ask) else {
             return;
         };
-        if self.asked_at.insert(id, *asked_ms).is_none() {
-            let line = self.lines.entry(line.clone()).or_default();
-            line.push((id, at_ms));
+        if self.asked_at.insert(id, asked_ms).is_none() {
+            self.lines.entry(line).or_default().push((id, at_ms));
         }
     }
 
@@ -91,10 +91,11 @@ impl Order {
         rules.nodes == 1 || (takers[0].is_some() && takers[0] == takers[1])
     }
 
-    /// When the one request under way in this conversation was made.
+    /// When the first request of this conversation was made whose message is not known: the one
+    /// that leaves was asked for then, or later.
     fn pending(&self, line: &Line) -> Option<u64> {
         let of_line = self.asked.values().filter(|(_, it)| it == line);
-        of_line.map(|(asked_ms, _)| *asked_ms).max()
+        of_line.map(|(asked_ms, _)| *asked_ms).min()
     }
 }
 
