@@ -35,11 +35,11 @@ struct Options {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     nodes: Option<u8>,
     /// Print every line of the log, of one seed or script
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     trace: bool,
     /// Go on until stopped with Ctrl-C or until the first failure, from a seed that was never
     /// played
-    #[arg(long, conflicts_with_all = ["seeds", "trace"])]
+    #[arg(long, conflicts_with_all = ["seeds", "trace", "keep_going"])]
     nightly: bool,
     /// Play this script instead of seeds
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "nodes", "nightly"])]

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Flight {
-    under_way: BTreeMap<MessageId, (u16, u8)>,
+    /// The attempt, by which node, and since when.
+    under_way: BTreeMap<MessageId, (u16, u8, u64)>,
     left: BTreeSet<AttemptKey>,
 }
 
@@ -18,7 +19,7 @@ impl Checker for Flight {
         "one_attempt_in_flight"
     }
 
-    fn see(&mut self, _: u64, fact: &Fact, _: &Rules) -> Result<(), Wrong> {
+    fn see(&mut self, at_ms: u64, fact: &Fact, rules: &Rules) -> Result<(), Wrong> {
         match fact {
             Fact::Leaves(leaves) => {
                 let key = leaves.key;
@@ -28,10 +29,13 @@ impl Checker for Flight {
                 }
                 let before = self
                     .under_way
-                    .insert(key.message, (key.number, leaves.node));
-                // A node that was taken over may still wait for its answer: that is a doubt.
-                if let Some((other, node)) = before
+                    .insert(key.message, (key.number, leaves.node, at_ms));
+                let window_ms = rules.policy.ambiguity_ms(leaves.priority);
+                // A node that was taken over may still wait for its answer: that is a doubt, also
+                // for itself when it has the work again.
+                if let Some((other, node, since_ms)) = before
                     && node == leaves.node
+                    && (rules.nodes == 1 || at_ms - since_ms < window_ms)
                 {
                     let what = format!("attempt {} leaves while {other} is under way", key.number);
                     return Err(Wrong::with(key.message, what));

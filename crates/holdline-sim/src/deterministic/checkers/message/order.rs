@@ -23,8 +23,9 @@ pub(crate) struct Order {
     heard_end: BTreeSet<MessageId>,
     /// Which node took it, where that is known.
     taken_by: BTreeMap<MessageId, u8>,
-    /// Passed by another message, on that channel: wrong if it leaves by the same one.
-    passed: BTreeMap<MessageId, (MessageId, ChannelKind)>,
+    /// Passed by another message, by that channel and sender: wrong if it leaves by the same. Two
+    /// senders are two threads on a phone, and one of them may be stuck.
+    passed: BTreeMap<MessageId, (MessageId, ChannelKind, String)>,
     /// Ids no longer tell the age.
     clocks_went_wrong: bool,
 }
@@ -67,7 +68,8 @@ impl Order {
             .filter(|(_, told_ms)| at_ms - told_ms < ORDER_WAIT_MAX_MS)
             .find(|(other, _)| !self.left.contains(other) && !self.heard_end.contains(other));
         if let Some((other, _)) = passed {
-            self.passed.insert(*other, (id, leaves.channel));
+            let by = (id, leaves.channel, leaves.sender.clone());
+            self.passed.insert(*other, by);
         }
         self.late(leaves, rules)
     }
@@ -76,8 +78,10 @@ impl Order {
     fn late(&self, leaves: &Leaves, rules: &Rules) -> Result<(), Wrong> {
         let id = leaves.key.message;
         match self.passed.get(&id) {
-            Some((by, channel))
-                if *channel == leaves.channel && self.is_one_taker(id, *by, rules) =>
+            Some((by, channel, sender))
+                if *channel == leaves.channel
+                    && *sender == leaves.sender
+                    && self.is_one_taker(id, *by, rules) =>
             {
                 let what = format!("leaves after {by}, which was asked for later");
                 Err(Wrong::with(id, what))

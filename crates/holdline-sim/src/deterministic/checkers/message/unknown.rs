@@ -14,7 +14,8 @@ pub(crate) struct Unknown {
     doubts: BTreeMap<MessageId, BTreeMap<u16, u64>>,
     /// Attempts whose fate is known, also to whoever hears of a time-out after it.
     settled: BTreeSet<AttemptKey>,
-    /// Calls that have not ended, by whom and since when: for any other node they are in doubt.
+    /// Calls that have not ended, by whom and since when: for any other node they are in doubt, and
+    /// for the same one when the work went to another and came back.
     under_way: BTreeMap<AttemptKey, (u8, u64)>,
     clocks: BTreeMap<u8, i64>,
     /// When a node's clock was set forward, and by how much: its windows were shorter then.
@@ -41,7 +42,10 @@ impl Unknown {
         let of_others: Vec<(AttemptKey, u64)> = self
             .under_way
             .iter()
-            .filter(|(key, (node, _))| key.message == leaves.key.message && *node != leaves.node)
+            .filter(|(key, (node, _))| {
+                let other = *node != leaves.node || rules.nodes > 1;
+                key.message == leaves.key.message && other
+            })
             .map(|(key, (_, since_ms))| (*key, *since_ms))
             .collect();
         for (key, since_ms) in of_others {
