@@ -4,6 +4,7 @@
 pub mod fault;
 pub mod fuzz;
 pub mod layers;
+pub mod load;
 pub mod packages;
 pub mod sim;
 pub mod tasks;

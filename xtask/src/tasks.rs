@@ -3,7 +3,7 @@
 //! `fmt`).
 
 use crate::fault::{Fault, report};
-use crate::{fuzz, layers, packages, sim, tidy, workspace};
+use crate::{fuzz, layers, load, packages, sim, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -32,6 +32,12 @@ Usage: cargo xtask <command>
                  the real engine on a virtual clock, with faults drawn from a seed, and checkers of
                  every promise; `cargo xtask sim --help` tells the rest. Exit code 1 when a promise
                  was broken
+  bench limits [--waiting N] [--filled FOLDER] [--json]
+                 the released server with a million messages waiting: its start, memory, disk and
+                 rate; some minutes; fails when a row falls short
+  soak [--rate N] [--minutes N] [--json]
+                 the released server under 200 messages a second for an hour, while WhatsApp fails
+                 and mends; fails when something is lost, doubled or grows
   docs           build the API documentation, warnings are errors
   help           this text
 
@@ -63,6 +69,7 @@ pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
         "fuzz" => fuzz::run(&root, arguments),
         "bench" => bench(&root, arguments),
         "sim" => sim::run(&root, arguments),
+        "soak" => load::run(&root, name, arguments),
         "docs" => docs(&root),
         _ => return None,
     })
@@ -157,9 +164,14 @@ fn test(root: &Path, arguments: &[String]) -> Result<()> {
 }
 
 fn bench(root: &Path, arguments: &[String]) -> Result<()> {
-    let Some((name, rest)) = arguments.split_first().filter(|it| it.0 == "detect") else {
-        bail!("there is one bench to name: `cargo xtask bench detect [--json] [word]`");
-    };
+    match arguments.split_first() {
+        Some((name, rest)) if name == "detect" => bench_detect(root, rest),
+        Some((name, rest)) if name == "limits" => load::run(root, name, rest),
+        Some(_) | None => bail!("name the bench: `cargo xtask bench detect` or `bench limits`"),
+    }
+}
+
+fn bench_detect(root: &Path, arguments: &[String]) -> Result<()> {
     let mut words = vec![
         "bench",
         "--quiet",
@@ -167,10 +179,10 @@ fn bench(root: &Path, arguments: &[String]) -> Result<()> {
         "-p",
         "holdline-core",
         "--bench",
-        name,
+        "detect",
         "--",
     ];
-    words.extend(rest.iter().map(String::as_str));
+    words.extend(arguments.iter().map(String::as_str));
     cargo(root, &words)
 }
 

@@ -9,7 +9,7 @@ use crate::perform::Worker;
 use crate::ports::channel::HookRefusal;
 use crate::ports::ops::GroupResult;
 use crate::ports::records::HoldRecord;
-use crate::ports::{Channel, HookRequest, Lease, Op, Partition, Store, StoreError};
+use crate::ports::{Channel, HookRequest, Lease, Op, Partition, SpoolError, Store, StoreError};
 use crate::post::PostLoop;
 use crate::receive::keywords;
 use crate::receive::{self, HookError, ReceiveLoop};
@@ -19,6 +19,7 @@ use crate::shared::counts::Counts;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::storing::StoreFault;
 use crate::shared::{Ports, Queues, Shared};
+use crate::spool::{DrainLoop, SpoolStatus, Spooling};
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,7 @@ pub struct Loops {
     pub post: PostLoop,
     pub help: HelpLoop,
     pub cluster: ClusterLoop,
+    pub drain: DrainLoop,
     /// What should be looked at outside; answers come back by [`Engine::tell`].
     pub checks: mpsc::Receiver<Check>,
     /// WABAs whose templates should be synced soon.
@@ -76,7 +78,16 @@ impl Engine {
             help_wishes: help_tx,
             checks: checks_tx,
         };
-        let shared = Arc::new(Shared::new(ports, config, queues, endpoints));
+        let spooling = match &ports.spool {
+            Some(spools) => {
+                let opening = Spooling::open(spools.clone(), config.key_kept_ms);
+                let unavailable = |error: SpoolError| StoreError::Unavailable(error.to_string());
+                Some(opening.await.map_err(unavailable)?)
+            }
+            None => None,
+        };
+        let parts = (endpoints, spooling);
+        let shared = Arc::new(Shared::new(ports, config, queues, parts));
         let (ended, driver_ended) = oneshot::channel();
         let (driver, workers) = Driver::start(Arc::clone(&shared), mailbox_rx, ended).await?;
         let loops = Loops {
@@ -90,6 +101,7 @@ impl Engine {
                 wishes: help_rx,
             },
             cluster: ClusterLoop::new(&shared, driver_ended),
+            drain: DrainLoop::new(&shared),
             checks,
             template_wishes,
         };
@@ -197,6 +209,28 @@ impl Engine {
     #[must_use]
     pub fn refuses(&self) -> Option<String> {
         self.shared.storing.refuses()
+    }
+
+    /// What is kept on this node's own disk until the store is back; `None` without a spool.
+    #[must_use]
+    pub fn spool(&self) -> Option<SpoolStatus> {
+        let spooling = self.shared.spooling.as_ref()?;
+        Some(spooling.status(&self.shared))
+    }
+
+    /// What the store answers to a question that is asked before something is accepted. `None`
+    /// where it is away and the spool takes what comes: then whoever asks goes on without.
+    ///
+    /// # Errors
+    /// When the store cannot answer, and there is no spool or the store is not away.
+    pub async fn look<T>(
+        &self,
+        asking: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Option<T>, StoreError> {
+        match &self.shared.spooling {
+            Some(spooling) => spooling.look(&self.shared, asking).await,
+            None => asking.await.map(Some),
+        }
     }
 
     /// New messages are refused from now on, for this reason; `None` = taken again. What was
@@ -383,6 +417,7 @@ mod tests {
             spawnable(loops.post.run());
             spawnable(loops.help.run());
             spawnable(loops.cluster.run());
+            spawnable(loops.drain.run());
             loops
                 .workers
                 .into_iter()

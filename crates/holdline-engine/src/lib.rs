@@ -17,6 +17,7 @@ mod post;
 mod receive;
 pub mod request;
 mod shared;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -32,3 +33,4 @@ pub use shared::Ports;
 pub use shared::batcher::BatchLoop;
 pub use shared::counts::Counts;
 pub use shared::storing::StoreFault;
+pub use spool::{DrainLoop, SpoolStatus};

@@ -7,10 +7,12 @@ use holdline_core::health::{Course, Feature, Health};
 use holdline_core::message::{ClassSet, DuplicateRule, Outcome, Priority, Success};
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ports::StoreError;
 
 /// A message to be accepted. The caller has validated its form.
+#[derive(Clone)]
 pub struct NewMessage {
     pub app: String,
     /// The phone-number id that the app sends from.
@@ -36,7 +38,7 @@ pub struct NewMessage {
 }
 
 /// Builds the caller's answer from what the engine alone knows.
-pub type AnswerMaker = Box<dyn FnOnce(&AnswerFacts) -> Bytes + Send>;
+pub type AnswerMaker = Arc<dyn Fn(&AnswerFacts) -> Bytes + Send + Sync>;
 
 impl fmt::Debug for NewMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +53,8 @@ impl fmt::Debug for NewMessage {
 #[derive(Clone, Debug)]
 pub struct AnswerFacts {
     pub id: MessageId,
-    pub contact: ContactId,
+    /// Unknown while the store is away, unless the caller named it.
+    pub contact: Option<ContactId>,
     pub accepted_at: Timestamp,
 }
 
@@ -111,7 +114,12 @@ pub enum Refusal {
     #[error("too much is waiting; try again in {retry_after_s} s")]
     Busy { retry_after_s: u32 },
     #[error("cannot be stored now ({why}); try again in {retry_after_s} s")]
-    Unavailable { retry_after_s: u32, why: String },
+    Unavailable {
+        retry_after_s: u32,
+        why: String,
+        /// The store cannot be reached: nothing is wrong with the request.
+        away: bool,
+    },
     #[error("this idempotency key was used for another request")]
     KeyReused,
     #[error("no such contact")]
@@ -133,6 +141,7 @@ impl From<StoreError> for Refusal {
         Self::Unavailable {
             retry_after_s: 5,
             why: error.to_string(),
+            away: error.is_away(),
         }
     }
 }

@@ -6,10 +6,13 @@
 pub mod blobs;
 pub mod postgres;
 mod rows;
+pub mod spool;
 pub mod sqlite;
+pub mod transfer;
 
 pub use blobs::FileBlobs;
 pub use postgres::{PostgresOptions, PostgresStore};
+pub use spool::FileSpool;
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 use holdline_engine::ports::StoreError;

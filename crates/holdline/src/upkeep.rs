@@ -3,6 +3,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod room;
+pub(crate) mod spool;
 
 use crate::config::App;
 use crate::http::state::AppState;

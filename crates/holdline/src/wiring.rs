@@ -8,6 +8,7 @@ use crate::clock::{SystemClock, SystemIds};
 use crate::config::{Config, Storage};
 use crate::engine_config::engine_config;
 use crate::http;
+use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
 use crate::http::state::AppState;
 use crate::library::{LibraryParts, LinkSigner, StoreLibrary};
@@ -21,10 +22,10 @@ use crate::watch::{self as lookout, FeedCell};
 use anyhow::Context as _;
 use axum::Router;
 use holdline_channels::http::{Client, HookPoster};
-use holdline_engine::ports::{Blobs, Clock, Store, StoreError};
+use holdline_engine::ports::{Blobs, Clock, Spools, Store, StoreError};
 use holdline_engine::{ClusterConfig, Engine, EngineConfig, Loops, Ports};
 use holdline_store::sqlite::upkeep::backup::LogCopies;
-use holdline_store::{FileBlobs, SqliteOptions, options_of, postgres, sqlite};
+use holdline_store::{FileBlobs, FileSpool, SqliteOptions, options_of, postgres, sqlite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -38,6 +39,9 @@ const STOP_REST_MS: u64 = 1_500;
 
 /// Posts to apps under way at a time.
 const POSTS_MAX: u32 = 256;
+
+/// The part of the spool that is for webhooks: one in so many.
+const SPOOL_WEBHOOKS_PART: u64 = 4;
 
 /// Pages of the database, of 4 KiB each, in a MiB.
 const PAGES_PER_MB: u32 = 256;
@@ -125,6 +129,7 @@ impl Server {
         self.rest.spawn(loops.post.run());
         self.rest.spawn(loops.help.run());
         self.rest.spawn(loops.cluster.run());
+        self.rest.spawn(loops.drain.run());
         for worker in loops.workers {
             self.rest.spawn(worker.run());
         }
@@ -136,6 +141,8 @@ impl Server {
         ));
         self.rest
             .spawn(upkeep::room::watch_room(state.clone(), shutdown.clone()));
+        self.rest
+            .spawn(upkeep::spool::watch_spool(state.clone(), shutdown.clone()));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
         Ok(())
@@ -231,6 +238,21 @@ fn store_options(storage: &Storage) -> Result<SqliteOptions, StoreError> {
     })
 }
 
+fn open_spool(storage: &Storage) -> anyhow::Result<Option<Spools>> {
+    let Some((folder, bytes_max)) = storage.spool() else {
+        return Ok(None);
+    };
+    let open = |lane: &str, bytes_max: u64| {
+        let opened = FileSpool::open(folder.join(lane), bytes_max);
+        opened.with_context(|| format!("the spool in {} cannot be opened", folder.display()))
+    };
+    let of_webhooks = bytes_max / SPOOL_WEBHOOKS_PART;
+    Ok(Some(Spools {
+        messages: Arc::new(open("messages", bytes_max - of_webhooks)?),
+        webhooks: Arc::new(open("webhooks", of_webhooks)?),
+    }))
+}
+
 async fn assemble(
     config: &Arc<Config>,
     store: Arc<dyn Store>,
@@ -260,6 +282,7 @@ async fn assemble(
         library: Arc::clone(&library) as _,
         hook: Arc::new(poster),
         renderer: Arc::new(EventRenderer::new(&store, config)),
+        spool: open_spool(&config.storage)?,
     };
     let (engine, loops) = Engine::start(
         ports,
@@ -269,8 +292,11 @@ async fn assemble(
         },
     )
     .await?;
+    let tokens = KnownTokens::default();
+    tokens.replace(store.tokens().await?);
     let state = AppState {
         engine,
+        tokens: Arc::new(tokens),
         config: Arc::clone(config),
         blobs,
         graph: channels::graph(config)?,

@@ -95,6 +95,8 @@ pub(crate) struct AcceptEvent {
     pub(crate) before: Vec<Op>,
     pub(crate) answer: bytes::Bytes,
     pub(crate) reply: AcceptAnswer,
+    /// An earlier try may have brought it into the store: then it is not taken again.
+    pub(crate) may_be_known: bool,
 }
 
 pub(crate) struct OutcomeEvent {

@@ -8,11 +8,12 @@ use super::step::Extra;
 use super::turn::Turn;
 use crate::cluster::hand_to;
 use crate::cluster::handoff::Handoff;
-use crate::driver::event::ReceiptEvent;
+use crate::driver::event::{AcceptEvent, ReceiptEvent};
 use crate::driver::routes::RouteTable;
 use crate::ports::records::{DeliveryState, MessageRecord, PlannedHop, StoredMessage};
 use crate::ports::store::{COMMIT_GROUPS_MAX, PAGE_MAX};
 use crate::ports::{Partition, Partitions, StoreError};
+use crate::request::Accepted;
 use crate::shared::Shared;
 use holdline_core::health::Country;
 use holdline_core::message::{Delivery, Hop, State, Terms};
@@ -105,6 +106,34 @@ impl Driver {
             self.take_up(stored, now);
         }
         Ok(known)
+    }
+
+    /// A new message, unless it is there from an earlier try.
+    pub(super) async fn take_new(&mut self, event: AcceptEvent, turn: &mut Turn) {
+        if !event.may_be_known {
+            return self.accept(event, turn);
+        }
+        let id = event.accept.message.id;
+        match self.is_stored(id, turn).await {
+            Ok(false) => self.accept(event, turn),
+            Ok(true) => {
+                let _ = event.reply.send(Ok(Accepted {
+                    id,
+                    answer: event.answer,
+                    repeat: true,
+                }));
+            }
+            Err(error) => drop(event.reply.send(Err(error.into()))),
+        }
+    }
+
+    /// What is in the book has been committed, but for what this very turn brings.
+    async fn is_stored(&mut self, id: MessageId, turn: &Turn) -> Result<bool, StoreError> {
+        if turn.pending.iter().any(|pending| pending.id == id) {
+            let why = String::from("it is being stored");
+            return Err(StoreError::Unavailable(why));
+        }
+        Ok(self.book.get(id).is_some() || self.shared.store.message(id).await?.is_some())
     }
 
     pub(super) fn take_up(&mut self, stored: StoredMessage, now: Timestamp) {

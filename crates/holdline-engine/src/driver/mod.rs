@@ -194,7 +194,7 @@ impl Driver {
 
     async fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
-            Event::Accept(accept) => self.accept(*accept, turn),
+            Event::Accept(accept) => self.take_new(*accept, turn).await,
             Event::Outcome(outcome) => self.outcome(*outcome, turn).await,
             Event::Receipts {
                 receipts,
@@ -244,6 +244,7 @@ impl Driver {
     async fn receipts(&mut self, receipts: Vec<ReceiptEvent>, ops: Vec<Op>, turn: &mut Turn) {
         let mut applied = true;
         for receipt in receipts {
+            self.ears.read(receipt.record.received_at, turn.now);
             applied &= self.receipt(receipt, turn).await.is_ok();
         }
         if !applied {
@@ -285,6 +286,7 @@ impl Driver {
             before,
             answer,
             reply,
+            may_be_known: _,
         } = event;
         // Who asked has gone, with the answer that nothing was kept.
         if reply.is_closed() {
@@ -296,6 +298,7 @@ impl Driver {
             let _ = reply.send(Err(Refusal::Unavailable {
                 retry_after_s: 5,
                 why,
+                away: false,
             }));
             return;
         }
@@ -458,7 +461,8 @@ impl Driver {
             evidence: Evidence::of(&event.outcome),
         }));
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
-        if accepted && self.routes.sender_of(route).receipts {
+        let follows = self.routes.sender_of(route).receipts && !self.shared.webhooks_lag();
+        if accepted && follows {
             self.watch
                 .accepted(&mut self.routes, key, (route, at), reached);
         }

@@ -70,17 +70,21 @@ impl Driver {
         &mut self,
         groups: &Groups,
     ) -> Option<Result<Vec<GroupResult>, StoreError>> {
-        let first = self.shared.store.commit(Arc::clone(groups)).await;
-        if !matches!(first, Err(StoreError::Ambiguous(_))) {
-            return Some(first);
-        }
         let mut pause_ms = RETRY_FIRST_MS;
+        let mut is_first = true;
         loop {
-            self.pause_before_retry(&mut pause_ms).await?;
-            if let Ok(results) = self.shared.store.commit(Arc::clone(groups)).await {
-                self.shared.storing.set_retrying(false);
-                return Some(Ok(results));
+            let error = match self.shared.store.commit(Arc::clone(groups)).await {
+                Ok(results) => {
+                    self.shared.storing.set_retrying(false);
+                    return Some(Ok(results));
+                }
+                Err(error) => error,
+            };
+            if std::mem::take(&mut is_first) && !matches!(error, StoreError::Ambiguous(_)) {
+                return Some(Err(error));
             }
+            self.shared.storing.failed(&error, self.shared.clock.now());
+            self.pause_before_retry(&mut pause_ms).await?;
         }
     }
 

@@ -116,6 +116,7 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
         Conflict::Fenced { .. } => Err(Refusal::Unavailable {
             retry_after_s: 1,
             why: String::from("another node takes this over"),
+            away: false,
         }),
         Conflict::Repeated | Conflict::AddressTaken { .. } => {
             Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())

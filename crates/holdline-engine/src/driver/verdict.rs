@@ -31,6 +31,7 @@ impl Driver {
             reason = %verdict.reason, nats = verdict.course.nats, "health changed"
         );
         self.shared.routes_changed();
+        let reached = self.routes.gate_scope(verdict.episode);
         if self.routes.board.follows(verdict.scope.channel) {
             // Kept, and told to apps, by the node that decided it.
             let _ = self.routes.apply(verdict, OutageId(0));
@@ -38,7 +39,11 @@ impl Driver {
             self.keep(verdict, turn);
         }
         if !(verdict.from.is_usable() && verdict.to.is_usable()) {
-            self.nudge_all(&verdict.scope, turn.now);
+            // It may reach elsewhere now: what it let go of looks again too.
+            let left = reached.filter(|reached| *reached != verdict.scope);
+            for scope in left.iter().chain([&verdict.scope]) {
+                self.nudge_all(scope, turn.now);
+            }
         }
         if verdict.to == Health::Down && verdict.from != Health::Down {
             self.shorten_receipt_waits(&verdict.scope, turn);

@@ -8,10 +8,14 @@ use crate::cluster::handoff::Handoff;
 use crate::driver::event::{AcceptEvent, Event};
 use crate::driver::turn::refusal_of;
 use crate::ports::ops::{Accept, GroupResult, Idempotency, Op};
-use crate::ports::records::{AddressRecord, ContactRecord, DeliveryState, MessageRecord, WA_USER};
+use crate::ports::records::{
+    AddressRecord, ContactRecord, DeliveryState, MessageRecord, PlannedHop, WA_USER,
+};
 use crate::ports::{Partition, StoreError};
 use crate::request::{Accepted, AnswerFacts, NewMessage, Recipient, Refusal};
 use crate::shared::Shared;
+use crate::spool::record::Asked;
+use bytes::Bytes;
 use holdline_core::contact::Consent;
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use plan::PlanInput;
@@ -23,40 +27,61 @@ const PHONE_CHANNELS: [ChannelKind; 2] = [ChannelKind::WHATSAPP, ChannelKind::SM
 /// Pause before a commit of unknown fate is repeated.
 const COMMIT_AGAIN_MS: u64 = 200;
 
+/// A message that is ready to be committed.
+pub(crate) struct Prepared {
+    pub(crate) accept: Accept,
+    /// Committed before the message: the person, if new.
+    pub(crate) before: Vec<Op>,
+    pub(crate) answer: Bytes,
+}
+
 /// Returns when the message is committed and synced, or not kept at all.
 pub(crate) async fn accept(shared: &Shared, new: NewMessage) -> Result<Accepted, Refusal> {
     if shared.open() >= shared.config.open_messages_max {
         return Err(Refusal::Busy { retry_after_s: 10 });
     }
+    let at = shared.clock.now();
+    let id = MessageId(shared.ids.id(at));
+    let asked = Asked { id, at, new };
+    match &shared.spooling {
+        Some(spooling) => spooling.accept(shared, asked).await,
+        None => direct(shared, &asked).await.map(|(accepted, _)| accepted),
+    }
+}
+
+/// Into the store, at once.
+pub(crate) async fn direct(
+    shared: &Shared,
+    asked: &Asked,
+) -> Result<(Accepted, ContactId), Refusal> {
     if let Some(why) = shared.storing.refuses() {
         return Err(Refusal::Unavailable {
             retry_after_s: 5,
             why,
+            away: shared.storing.is_away(),
         });
     }
-    let now = shared.clock.now();
-    let (contact, before) = find_contact(shared, &new.to, now).await?;
-    let made = build(shared, new, &contact, before, now)?;
-    let partition = Partition::of_contact(contact.id);
-    if shared.owns(partition) {
-        submit(shared, made).await
+    let prepared = prepare(shared, asked).await?;
+    let contact = prepared.accept.message.contact;
+    let partition = Partition::of_contact(contact);
+    let accepted = if shared.owns(partition) {
+        submit(shared, prepared).await?
     } else if shared.is_crowded(partition) {
-        Err(Refusal::Busy { retry_after_s: 10 })
+        return Err(Refusal::Busy { retry_after_s: 10 });
     } else {
-        leave_to(shared, partition, made).await
-    }
+        leave_to(shared, partition, prepared).await?
+    };
+    Ok((accepted, contact))
 }
 
-async fn submit(
-    shared: &Shared,
-    (accept, before, answer): (Accept, Vec<Op>, bytes::Bytes),
-) -> Result<Accepted, Refusal> {
+async fn submit(shared: &Shared, prepared: Prepared) -> Result<Accepted, Refusal> {
     let (reply, result) = oneshot::channel();
     let event = Event::Accept(Box::new(AcceptEvent {
-        accept,
-        before,
-        answer,
+        accept: prepared.accept,
+        before: prepared.before,
+        answer: prepared.answer,
         reply,
+        may_be_known: false,
     }));
     shared
         .mailbox
@@ -65,15 +90,21 @@ async fn submit(
     result.await.map_err(|_| Refusal::Unavailable {
         retry_after_s: 5,
         why: String::from("the server is stopping"),
+        away: false,
     })?
 }
 
-/// Keeps a message that another node will drive, and says so to it.
-async fn leave_to(
+/// Keeps a message that another node will drive, and says so to it. Harmless when done twice.
+pub(crate) async fn leave_to(
     shared: &Shared,
     partition: Partition,
-    (accept, before, answer): (Accept, Vec<Op>, bytes::Bytes),
+    prepared: Prepared,
 ) -> Result<Accepted, Refusal> {
+    let Prepared {
+        accept,
+        before,
+        answer,
+    } = prepared;
     let id = accept.message.id;
     let told = hand_to(shared, partition, &Handoff::accepted(id));
     let mut ops = before;
@@ -105,65 +136,68 @@ async fn commit_or_know(shared: &Shared, ops: Vec<Op>) -> Result<GroupResult, St
     }
 }
 
-fn build(
-    shared: &Shared,
-    new: NewMessage,
-    contact: &ContactRecord,
-    before: Vec<Op>,
-    now: Timestamp,
-) -> Result<(Accept, Vec<Op>, bytes::Bytes), Refusal> {
+/// Finds the person and makes the plan.
+pub(crate) async fn prepare(shared: &Shared, asked: &Asked) -> Result<Prepared, Refusal> {
+    let Asked { at, new, .. } = asked;
+    let (contact, before) = find_contact(shared, &new.to, *at).await?;
     let input = PlanInput {
         sender: &new.sender,
         to: &new.to,
         hops: new.hops.as_deref(),
         priority: new.priority,
         feature: new.feature,
-        contact,
-        now,
+        contact: &contact,
+        now: *at,
     };
     let plan = plan::make(shared, &input)?;
-    let id = MessageId(shared.ids.id(now));
-    let facts = AnswerFacts {
-        id,
-        contact: contact.id,
-        accepted_at: now,
-    };
-    let answer = (new.answer)(&facts);
-    let idempotency = new.idempotency.map(|key| Idempotency {
+    let answer = (new.answer)(&AnswerFacts {
+        contact: Some(contact.id),
+        ..asked.facts()
+    });
+    let idempotency = new.idempotency.as_ref().map(|key| Idempotency {
         scope: new.app.clone(),
-        key: key.key,
+        key: key.key.clone(),
         body_hash: key.body_hash,
         answer: answer.clone(),
-        expires_at: now.plus_ms(shared.config.key_kept_ms),
+        expires_at: at.plus_ms(shared.config.key_kept_ms),
     });
-    let expires_at = new
-        .expires_at
-        .unwrap_or(now.plus_ms(shared.config.expiry_ms(new.priority)));
-    let message = MessageRecord {
-        id,
-        app: new.app,
-        sender: new.sender,
-        contact: contact.id,
-        to_input: Redacted::new(new.to_input),
-        kind: new.kind,
-        body: Redacted::new(new.body),
-        opaque: new.opaque,
-        priority: new.priority,
-        duplicate_rule: new.duplicate_rule.unwrap_or(new.priority.duplicate_rule()),
-        data_class: new.data_class.unwrap_or_else(|| String::from("personal")),
-        created_at: now,
-        expires_at,
-        plan,
+    let accept = Accept {
+        message: message_of(shared, asked, contact.id, plan),
+        delivery: DeliveryState::new(asked.id, *at),
+        idempotency,
     };
-    Ok((
-        Accept {
-            message,
-            delivery: DeliveryState::new(id, now),
-            idempotency,
-        },
+    Ok(Prepared {
+        accept,
         before,
         answer,
-    ))
+    })
+}
+
+pub(crate) fn message_of(
+    shared: &Shared,
+    asked: &Asked,
+    contact: ContactId,
+    plan: Vec<PlannedHop>,
+) -> MessageRecord {
+    let Asked { id, at, new } = asked;
+    let usual_end = || at.plus_ms(shared.config.expiry_ms(new.priority));
+    let usual_class = || String::from("personal");
+    MessageRecord {
+        id: *id,
+        app: new.app.clone(),
+        sender: new.sender.clone(),
+        contact,
+        to_input: Redacted::new(new.to_input.clone()),
+        kind: new.kind.clone(),
+        body: Redacted::new(new.body.clone()),
+        opaque: new.opaque.clone(),
+        priority: new.priority,
+        duplicate_rule: new.duplicate_rule.unwrap_or(new.priority.duplicate_rule()),
+        data_class: new.data_class.clone().unwrap_or_else(usual_class),
+        created_at: *at,
+        expires_at: new.expires_at.unwrap_or_else(usual_end),
+        plan,
+    }
 }
 
 /// The person behind a recipient, and what is to be written when it is somebody new.

@@ -12,21 +12,33 @@ mod tables;
 
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
-use crate::ports::{Group, StoreError};
-use holdline_core::AttemptKey;
+use crate::ports::{Group, Op, StoreError};
+use holdline_core::{AttemptKey, MessageId};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tables::Tables;
+use tokio::sync::watch;
 
 /// A store whose rows live as long as it does.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
+    presence: watch::Sender<Presence>,
+}
+
+/// Whether anything answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Presence {
+    #[default]
+    There,
+    Gone,
+    Silent,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     tables: Tables,
     fault: Option<Fault>,
+    never: Option<MessageId>,
     commits: u64,
 }
 
@@ -68,6 +80,26 @@ impl MemoryStore {
             after_writing: false,
             lasting: true,
         });
+    }
+
+    /// Every call fails at once as if nothing answered, until [`MemoryStore::come_back`].
+    pub fn vanish(&self) {
+        self.presence.send_replace(Presence::Gone);
+    }
+
+    /// Every call waits for an answer, until [`MemoryStore::come_back`]; then it is done.
+    pub fn fall_silent(&self) {
+        self.presence.send_replace(Presence::Silent);
+    }
+
+    /// Calls are answered again.
+    pub fn come_back(&self) {
+        self.presence.send_replace(Presence::There);
+    }
+
+    /// No commit works that brings this message.
+    pub fn never_take(&self, message: MessageId) {
+        self.lock().never = Some(message);
     }
 
     /// Commits work again.
@@ -114,6 +146,10 @@ impl MemoryStore {
         if let Some((error, false)) = fault {
             return Err(error);
         }
+        if inner.never.is_some_and(|it| brings(groups, it)) {
+            let why = String::from("this message is not taken");
+            return Err(StoreError::Unavailable(why));
+        }
         let results = groups
             .iter()
             .map(|group| inner.tables.commit(group))
@@ -124,9 +160,24 @@ impl MemoryStore {
         }
     }
 
+    /// The tables, where a server would answer.
+    async fn reach(&self) -> StoreResult<MutexGuard<'_, Inner>> {
+        let mut presence = self.presence.subscribe();
+        let answers = presence.wait_for(|it| *it != Presence::Silent).await;
+        match answers.map_or(Presence::There, |it| *it) {
+            Presence::There | Presence::Silent => Ok(self.lock()),
+            Presence::Gone => Err(StoreError::Unreachable(String::from("nobody is there"))),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn brings(groups: &Groups, message: MessageId) -> bool {
+    let mut ops = groups.iter().flat_map(|group| &group.0);
+    ops.any(|op| matches!(op, Op::Accept(accept) if accept.message.id == message))
 }
 
 impl Inner {

@@ -23,6 +23,7 @@ use std::ops::Bound;
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, groups: Groups) -> StoreResult<Vec<GroupResult>> {
+        drop(self.reach().await?);
         self.commit_now(&groups)
     }
 
@@ -32,7 +33,7 @@ impl Store for MemoryStore {
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let open = tables.open(partitions, after);
         let moving = open.filter(|one| !is_waiting(one));
         Ok(moving.take(limit.min(PAGE_MAX)).collect())
@@ -45,7 +46,7 @@ impl Store for MemoryStore {
         after: Option<MessageId>,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let open = tables.open(partitions, after);
         let waiting = open.filter(|one| is_waiting(one) && one.message.priority == priority);
         Ok(waiting.take(limit.min(PAGE_MAX)).collect())
@@ -57,7 +58,7 @@ impl Store for MemoryStore {
         now: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let open = tables.open(partitions, None);
         let mut expired: Vec<StoredMessage> = open
             .filter(|one| is_waiting(one) && one.message.expires_at <= now)
@@ -68,12 +69,12 @@ impl Store for MemoryStore {
     }
 
     async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         Ok(tables.open(partitions, None).filter(is_waiting).count())
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         Ok(ids
             .iter()
             .filter_map(|id| tables.messages.get(id).cloned())
@@ -81,11 +82,11 @@ impl Store for MemoryStore {
     }
 
     async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>> {
-        Ok(self.lock().tables.stored(id))
+        Ok(self.reach().await?.tables.stored(id))
     }
 
     async fn timeline(&self, id: MessageId) -> StoreResult<Timeline> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let attempts = tables.attempts.range(attempts_of(id));
         let receipts = tables.receipts.range((id, 0)..=(id, usize::MAX));
         let decisions = tables.decisions.range((id, 0)..=(id, usize::MAX));
@@ -101,7 +102,7 @@ impl Store for MemoryStore {
         filter: &MessageFilter,
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let before = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
         let newest_first = tables.messages.range((Bound::Unbounded, before)).rev();
         let stored = newest_first.filter_map(|(id, _)| tables.stored(*id));
@@ -125,7 +126,7 @@ impl Store for MemoryStore {
             number: u16::MAX,
         };
         let place = |key| (channel, provider_id.to_owned(), key);
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let newest = tables
             .provider_ids
             .range(place(first)..=place(last))
@@ -138,7 +139,7 @@ impl Store for MemoryStore {
         message: MessageId,
         channel: ChannelKind,
     ) -> StoreResult<Option<String>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let newest_first = tables.attempts.range(attempts_of(message)).rev();
         let mut named = newest_first.filter(|(_, attempt)| attempt.channel == channel);
         Ok(named.find_map(|(_, attempt)| attempt.provider_id.clone()))
@@ -151,7 +152,7 @@ impl Store for MemoryStore {
         since: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<MessageRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let all = (contact, MessageId(0))..=(contact, MessageId(u128::MAX));
         let newest_first = tables.by_contact.range(all).rev();
         let sent = newest_first.filter(|((_, id), ())| tables.went_by(*id, channel));
@@ -161,7 +162,7 @@ impl Store for MemoryStore {
     }
 
     async fn contact(&self, id: ContactId) -> StoreResult<Option<ContactRecord>> {
-        Ok(self.lock().tables.contacts.get(&id).cloned())
+        Ok(self.reach().await?.tables.contacts.get(&id).cloned())
     }
 
     async fn contact_by_address(
@@ -169,7 +170,7 @@ impl Store for MemoryStore {
         channel: ChannelKind,
         value: &str,
     ) -> StoreResult<Option<ContactRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let owner = tables.owners.get(&(channel, value.to_owned()));
         Ok(owner.and_then(|owner| tables.contacts.get(owner).cloned()))
     }
@@ -179,7 +180,7 @@ impl Store for MemoryStore {
         after: Option<ContactId>,
         limit: usize,
     ) -> StoreResult<Vec<ContactRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let rest = tables.contacts.range((from(after), Bound::Unbounded));
         Ok(rest
             .map(|(_, contact)| contact.clone())
@@ -193,7 +194,7 @@ impl Store for MemoryStore {
         after: Option<u128>,
         limit: usize,
     ) -> StoreResult<Vec<RawInbound>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let rest = tables.raw.range((from(after), Bound::Unbounded));
         Ok(rest
             .filter(|(id, _)| partitions.has(Partition::of(**id)))
@@ -203,7 +204,7 @@ impl Store for MemoryStore {
     }
 
     async fn inbound(&self, id: InboundId) -> StoreResult<Option<InboundRecord>> {
-        Ok(self.lock().tables.inbound.get(&id).cloned())
+        Ok(self.reach().await?.tables.inbound.get(&id).cloned())
     }
 
     async fn inbound_by_provider_id(
@@ -211,7 +212,7 @@ impl Store for MemoryStore {
         channel: ChannelKind,
         provider_id: &str,
     ) -> StoreResult<Option<InboundRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let id = tables.inbound_ids.get(&(channel, provider_id.to_owned()));
         Ok(id.and_then(|id| tables.inbound.get(id).cloned()))
     }
@@ -223,24 +224,37 @@ impl Store for MemoryStore {
         without: &[String],
         limit: usize,
     ) -> StoreResult<Vec<HookRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         Ok(tables.hooks_due(partitions, now, without, limit.min(PAGE_MAX)))
     }
 
     async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>> {
-        Ok(self.lock().tables.hooks_next_due(partitions))
+        Ok(self.reach().await?.tables.hooks_next_due(partitions))
     }
 
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>> {
-        Ok(self.lock().tables.endpoints.values().cloned().collect())
+        Ok(self
+            .reach()
+            .await?
+            .tables
+            .endpoints
+            .values()
+            .cloned()
+            .collect())
     }
 
     async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>> {
-        Ok(self.lock().tables.media.get(&id.to_owned()).cloned())
+        Ok(self
+            .reach()
+            .await?
+            .tables
+            .media
+            .get(&id.to_owned())
+            .cloned())
     }
 
     async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let mut old: Vec<_> = tables
             .media
             .values()
@@ -256,7 +270,7 @@ impl Store for MemoryStore {
         sender: &str,
         now: Timestamp,
     ) -> StoreResult<Option<String>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let alias = tables.aliases.get(&(media.to_owned(), sender.to_owned()));
         Ok(alias
             .filter(|(_, until)| *until > now)
@@ -264,7 +278,7 @@ impl Store for MemoryStore {
     }
 
     async fn templates(&self, waba: &str) -> StoreResult<Vec<TemplateRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let mine = tables
             .templates
             .values()
@@ -283,15 +297,36 @@ impl Store for MemoryStore {
     }
 
     async fn tokens(&self) -> StoreResult<Vec<TokenRecord>> {
-        Ok(self.lock().tables.tokens.values().cloned().collect())
+        Ok(self
+            .reach()
+            .await?
+            .tables
+            .tokens
+            .values()
+            .cloned()
+            .collect())
     }
 
     async fn routes(&self) -> StoreResult<Vec<RouteRecord>> {
-        Ok(self.lock().tables.routes.values().cloned().collect())
+        Ok(self
+            .reach()
+            .await?
+            .tables
+            .routes
+            .values()
+            .cloned()
+            .collect())
     }
 
     async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>> {
-        let mut all: Vec<_> = self.lock().tables.outages.values().cloned().collect();
+        let mut all: Vec<_> = self
+            .reach()
+            .await?
+            .tables
+            .outages
+            .values()
+            .cloned()
+            .collect();
         all.sort_by_key(|outage| std::cmp::Reverse((outage.opened_at, outage.id)));
         all.truncate(limit.min(PAGE_MAX));
         Ok(all)
@@ -302,7 +337,7 @@ impl Store for MemoryStore {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Vec<BaselineRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let after = from(after.map(str::to_owned));
         let page = tables.baselines.range((after, Bound::Unbounded));
         let page = page.take(limit.min(PAGE_MAX));
@@ -310,30 +345,36 @@ impl Store for MemoryStore {
     }
 
     async fn holds(&self) -> StoreResult<Vec<HoldRecord>> {
-        Ok(self.lock().tables.holds.values().cloned().collect())
+        Ok(self.reach().await?.tables.holds.values().cloned().collect())
     }
 
     async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let page = tables.audit.range((Bound::Unbounded, from(before))).rev();
         let page = page.take(limit.min(PAGE_MAX));
         Ok(page.map(|(_, record)| record.clone()).collect())
     }
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
-        Ok(self.lock().tables.settings.get(&key.to_owned()).cloned())
+        Ok(self
+            .reach()
+            .await?
+            .tables
+            .settings
+            .get(&key.to_owned())
+            .cloned())
     }
 
     async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {
-        Ok(self.lock().tables.beat(beat))
+        Ok(self.reach().await?.tables.beat(beat))
     }
 
     async fn cluster(&self, now: Timestamp) -> StoreResult<ClusterView> {
-        Ok(self.lock().tables.cluster(now))
+        Ok(self.reach().await?.tables.cluster(now))
     }
 
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
-        let tables = &self.lock().tables;
+        let tables = &self.reach().await?.tables;
         let mine = tables
             .handoffs
             .values()

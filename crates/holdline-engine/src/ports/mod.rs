@@ -9,6 +9,7 @@ pub mod hook;
 pub mod library;
 pub mod ops;
 pub mod records;
+pub mod spool;
 pub mod store;
 
 pub use blobs::{BlobError, Blobs};
@@ -19,4 +20,5 @@ pub use hook::{Hook, HookOutcome, HookRequest, Rendered, Renderer};
 pub use library::Library;
 pub use ops::{Conflict, Group, Op};
 pub use records::*;
+pub use spool::{Spool, SpoolError, SpoolSize, Spooled, Spools};
 pub use store::{MessageFilter, Store, StoreError};

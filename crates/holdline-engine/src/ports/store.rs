@@ -23,13 +23,28 @@ pub enum StoreError {
     /// No space, or the file system is read-only.
     #[error("the store cannot write: {0}")]
     Full(String),
-    #[error("the store is not reachable: {0}")]
+    /// It does not do this, though it may be there.
+    #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Nothing answers there, or what answers takes no writes for now: a later try may go well.
+    #[error("the store is not reachable: {0}")]
+    Unreachable(String),
     /// The commit may or may not have happened.
     #[error("the store did not say whether it committed: {0}")]
     Ambiguous(String),
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),
+}
+
+impl StoreError {
+    /// Waiting mends it, and nothing is wrong with what was to be written.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Ambiguous(_) => true,
+            Self::Full(_) | Self::Unavailable(_) | Self::Corrupt(_) => false,
+        }
+    }
 }
 
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use holdline_core::contact::{Consent, Keyword};
 use holdline_core::message::Priority;
 use holdline_core::{ChannelKind, Redacted};
+use std::sync::Arc;
 
 /// The keyword that a message is, if it came where keywords count.
 pub(crate) fn asked(
@@ -113,6 +114,6 @@ pub(crate) fn help_message(shared: &Shared, value: String) -> NewMessage {
             template: None,
         }]),
         idempotency: None,
-        answer: Box::new(|_| Bytes::new()),
+        answer: Arc::new(|_| Bytes::new()),
     }
 }

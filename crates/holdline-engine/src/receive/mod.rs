@@ -73,17 +73,26 @@ pub(crate) async fn take(
         query,
         body: request.body,
     };
+    if keep(shared, &raw).await? && shared.raw_queue.try_send(raw).is_err() {
+        shared.read_raw_again();
+    }
+    Ok(())
+}
+
+/// Returns when it is safe; true where it is in the store.
+async fn keep(shared: &Shared, raw: &RawInbound) -> Result<bool, StoreError> {
+    if let Some(spooling) = &shared.spooling {
+        return spooling.take(shared, raw).await;
+    }
     let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
     if let Err(StoreError::Ambiguous(_)) = &committed {
         // The provider is told to come again; what is stored all the same has to be read too.
         shared.read_raw_again();
     }
-    let committed = committed.inspect_err(|error| shared.storing.failed(error, now))?;
+    let committed =
+        committed.inspect_err(|error| shared.storing.failed(error, shared.clock.now()))?;
     debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
-    if shared.raw_queue.try_send(raw).is_err() {
-        shared.read_raw_again();
-    }
-    Ok(())
+    Ok(true)
 }
 
 /// An id of a partition that this node reads, if it has any.
@@ -183,7 +192,8 @@ impl ReceiveLoop {
         let mut heard = Vec::new();
         for item in items {
             let wrote = wrote(channel.kind(), &item);
-            match self.item(channel, item, &mut receipts).await {
+            let came = (raw.received_at, item);
+            match self.item(channel, came, &mut receipts).await {
                 // A repeat is no sign that the provider works.
                 Ok(is_news) => heard.extend(wrote.filter(|_| is_news)),
                 Err(error) => {
@@ -209,14 +219,14 @@ impl ReceiveLoop {
     async fn item(
         &self,
         channel: &Arc<dyn Channel>,
-        item: InboundItem,
+        (came_at, item): (Timestamp, InboundItem),
         receipts: &mut Vec<ReceiptEvent>,
     ) -> Result<bool, StoreError> {
         let kind = channel.kind();
         match item {
             InboundItem::Receipt(receipt) => {
                 self.shared.counts.inbound(kind, "receipt");
-                receipts.extend(self.receipt(kind, receipt).await?);
+                receipts.extend(self.receipt(kind, receipt, came_at).await?);
             }
             InboundItem::Message(message) => {
                 self.shared.counts.inbound(kind, "message");
@@ -254,6 +264,7 @@ impl ReceiveLoop {
         &self,
         channel: ChannelKind,
         receipt: InboundReceipt,
+        came_at: Timestamp,
     ) -> Result<Option<ReceiptEvent>, StoreError> {
         let key = match receipt.key {
             Some(key) => Some(key),
@@ -265,7 +276,7 @@ impl ReceiveLoop {
             }
         };
         let Some(key) = key else { return Ok(None) };
-        Ok(Some(receipt_event(key, receipt, self.shared.clock.now())))
+        Ok(Some(receipt_event(key, receipt, came_at)))
     }
 
     async fn message(
@@ -491,7 +502,8 @@ fn address_of(channel: ChannelKind, message: &InboundMessage) -> Option<(Channel
     }
 }
 
-fn receipt_event(key: AttemptKey, receipt: InboundReceipt, now: Timestamp) -> ReceiptEvent {
+/// It came when its webhook did, however long that waited to be read.
+fn receipt_event(key: AttemptKey, receipt: InboundReceipt, came_at: Timestamp) -> ReceiptEvent {
     let fault = match &receipt.kind {
         ReceiptKind::Failed(fault) => Some(fault),
         ReceiptKind::Reached(_) => None,
@@ -504,7 +516,7 @@ fn receipt_event(key: AttemptKey, receipt: InboundReceipt, now: Timestamp) -> Re
         key,
         status: status.to_owned(),
         at: receipt.at,
-        received_at: now,
+        received_at: came_at,
         fault_code: fault.map(|fault| fault.code.clone()),
         fault_detail: fault.map(|fault| fault.detail.clone()),
     };

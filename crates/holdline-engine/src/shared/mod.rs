@@ -11,13 +11,14 @@ use crate::config::EngineConfig;
 use crate::driver::event::Event;
 use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::records::RawInbound;
-use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Store};
+use crate::ports::{Channel, Clock, Hook, Ids, Library, Renderer, Spools, Store};
 use crate::request::{Check, RouteStatus, Totals};
 use crate::shared::batcher::Batcher;
 use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::stop::Stop;
 use crate::shared::storing::Storing;
+use crate::spool::Spooling;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -39,6 +40,9 @@ pub struct Ports {
     pub library: Arc<dyn Library>,
     pub hook: Arc<dyn Hook>,
     pub renderer: Arc<dyn Renderer>,
+    /// Where what comes in is kept while the store is away; `None` where the store is this
+    /// machine's own.
+    pub spool: Option<Spools>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -85,6 +89,7 @@ pub(crate) struct Shared {
     turned_at: AtomicI64,
     open: AtomicUsize,
     pub(crate) storing: Storing,
+    pub(crate) spooling: Option<Spooling>,
     words: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -103,7 +108,7 @@ impl Shared {
         ports: Ports,
         config: EngineConfig,
         queues: Queues,
-        endpoints: Endpoints,
+        (endpoints, spooling): (Endpoints, Option<Spooling>),
     ) -> Self {
         let now = ports.clock.now();
         Self {
@@ -137,6 +142,7 @@ impl Shared {
             turned_at: AtomicI64::new(now.0),
             open: AtomicUsize::new(0),
             storing: Storing::default(),
+            spooling,
             words: Mutex::default(),
         }
     }
@@ -158,6 +164,12 @@ impl Shared {
     pub(crate) fn read_raw_again(&self) {
         self.raw_overflow.store(true, Ordering::SeqCst);
         self.raw_wake.notify_one();
+    }
+
+    /// Receipts are on their way from the spool: that one is missing says nothing.
+    pub(crate) fn webhooks_lag(&self) -> bool {
+        let spooling = self.spooling.as_ref();
+        spooling.is_some_and(|it| it.webhooks.waits())
     }
 
     pub(crate) fn held(&self) -> Arc<Held> {

@@ -13,6 +13,8 @@ pub struct StoreFault {
     pub since: Timestamp,
     /// There is no room, or the file system is read-only.
     pub full: bool,
+    /// Nothing answers, or nothing sure: waiting mends it.
+    pub away: bool,
 }
 
 #[derive(Debug, Default)]
@@ -32,12 +34,13 @@ impl Storing {
         let mut fault = lock(&self.fault);
         let since = fault.as_ref().map_or(now, |fault| fault.since);
         if fault.is_none() {
-            tracing::error!(%error, "nothing can be stored: new messages are refused");
+            tracing::error!(%error, "nothing can be stored");
         }
         *fault = Some(StoreFault {
             words: error.to_string(),
             since,
             full: matches!(error, StoreError::Full(_)),
+            away: error.is_away(),
         });
     }
 
@@ -49,6 +52,11 @@ impl Storing {
 
     pub(crate) fn fault(&self) -> Option<StoreFault> {
         lock(&self.fault).clone()
+    }
+
+    /// The store cannot be reached, as far as is known.
+    pub(crate) fn is_away(&self) -> bool {
+        lock(&self.fault).as_ref().is_some_and(|fault| fault.away)
     }
 
     pub(crate) fn close(&self, why: Option<String>) {

@@ -3,5 +3,6 @@
 
 mod cluster;
 mod rig;
+mod spool;
 mod stories;
 mod window;

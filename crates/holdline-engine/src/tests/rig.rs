@@ -2,20 +2,24 @@
 
 use crate::config::{EngineConfig, HookPolicy, RouteConfig};
 use crate::memory::MemoryStore;
-use crate::ports::channel::HookRefusal;
-use crate::ports::records::{EndpointRecord, HookRecord, MediaRecord, RawInbound, TemplateRecord};
+use crate::ports::channel::{HookRefusal, InboundReceipt};
+use crate::ports::records::{
+    EndpointRecord, EventKind, HookRecord, MediaRecord, RawInbound, TemplateRecord,
+};
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
-    Library, Rendered, Renderer, Store, StoreError,
+    Library, Rendered, Renderer, Spools, Store, StoreError,
 };
 use crate::request::{Accepted, NewMessage, Recipient, Refusal};
 use crate::{ClusterConfig, Engine, Ports};
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdline_core::health::{BoardConfig, Feature};
-use holdline_core::message::{Fault, FaultClass, Outcome, Priority, Success};
+use holdline_core::health::{BoardConfig, Feature, Health};
+use holdline_core::message::{
+    Fault, FaultClass, Outcome, Priority, Progress, ReceiptKind, Success,
+};
 use holdline_core::routing::{GateConfig, Policy};
-use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
+use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +65,11 @@ pub(super) struct FakeChannel {
     pub(super) sent: Mutex<Vec<String>>,
     /// How long an answer takes.
     pub(super) takes_ms: AtomicU64,
+    /// Receipts follow what was accepted: all that are owed come with the next webhook.
+    confirms: bool,
+    owed: Mutex<Vec<AttemptKey>>,
+    /// Webhooks that were read.
+    reads: AtomicU64,
 }
 
 impl std::fmt::Debug for FakeChannel {
@@ -77,8 +86,11 @@ impl Channel for FakeChannel {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            best_receipt: Success::Accepted,
-            inbound: false,
+            best_receipt: match self.confirms {
+                true => Success::Delivered,
+                false => Success::Accepted,
+            },
+            inbound: self.confirms,
             probe: true,
         }
     }
@@ -86,6 +98,7 @@ impl Channel for FakeChannel {
     async fn send(&self, dispatch: &Dispatch, _: &dyn Library) -> Outcome {
         let body = String::from_utf8_lossy(dispatch.message.body.expose()).into_owned();
         self.sent.lock().expect("no panic").push(body);
+        self.owed.lock().expect("no panic").push(dispatch.key);
         let takes = Duration::from_millis(self.takes_ms.load(Ordering::SeqCst));
         tokio::time::sleep(takes).await;
         let scripted = self.script.lock().expect("no panic").pop_front();
@@ -108,8 +121,18 @@ impl Channel for FakeChannel {
         None
     }
 
-    fn read(&self, _: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
-        Ok(Vec::new())
+    fn read(&self, raw: &RawInbound) -> Result<Vec<InboundItem>, HookRefusal> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let owed = std::mem::take(&mut *self.owed.lock().expect("no panic"));
+        let delivered = |key: AttemptKey| {
+            InboundItem::Receipt(InboundReceipt {
+                key: Some(key),
+                provider_id: format!("{key:?}"),
+                kind: ReceiptKind::Reached(Progress::Delivered),
+                at: raw.received_at,
+            })
+        };
+        Ok(owed.into_iter().map(delivered).collect())
     }
 
     async fn fetch(&self, _: &str, _: u64) -> Result<(String, Bytes), String> {
@@ -182,13 +205,20 @@ impl Hook for Nothing {
     }
 }
 
+/// Remembers which failures were to be told, and tells nobody.
+#[derive(Default)]
+struct Told(Mutex<Vec<MessageId>>);
+
 #[async_trait]
-impl Renderer for Nothing {
+impl Renderer for Told {
     async fn render(
         &self,
         _: &EndpointRecord,
-        _: &HookRecord,
+        hook: &HookRecord,
     ) -> Result<Option<Rendered>, StoreError> {
+        if let EventKind::Failed { message, .. } = &hook.event.kind {
+            self.0.lock().expect("no panic").push(*message);
+        }
         Ok(None)
     }
 }
@@ -204,8 +234,8 @@ pub(super) struct Peers {
 impl Default for Peers {
     fn default() -> Self {
         Self {
-            whatsapp: channel(ChannelKind::WHATSAPP),
-            sms: channel(ChannelKind::SMS),
+            whatsapp: channel(ChannelKind::WHATSAPP, false),
+            sms: channel(ChannelKind::SMS, false),
             begin: Instant::now(),
         }
     }
@@ -217,6 +247,7 @@ pub(super) struct Rig {
     pub(super) store: Arc<MemoryStore>,
     pub(super) whatsapp: Arc<FakeChannel>,
     pub(super) sms: Arc<FakeChannel>,
+    told: Arc<Told>,
     driver: tokio::task::JoinSet<()>,
     tasks: tokio::task::JoinSet<()>,
 }
@@ -233,13 +264,16 @@ pub(super) fn unknown() -> Outcome {
     Outcome::Unknown(Fault::new(FaultClass::Platform, "timeout", "no answer"))
 }
 
-fn channel(kind: ChannelKind) -> Arc<FakeChannel> {
+fn channel(kind: ChannelKind, confirms: bool) -> Arc<FakeChannel> {
     Arc::new(FakeChannel {
         kind,
         script: Script::default(),
         usual: Mutex::new(accepted()),
         sent: Mutex::default(),
         takes_ms: AtomicU64::new(10),
+        confirms,
+        owed: Mutex::default(),
+        reads: AtomicU64::new(0),
     })
 }
 
@@ -251,6 +285,34 @@ impl Rig {
     /// On a store that may hold something already.
     pub(super) async fn on(store: Arc<MemoryStore>, gate: GateConfig) -> Self {
         Self::run(store, config(gate), Peers::default(), 0).await
+    }
+
+    /// WhatsApp confirms what it delivers, when [`Self::confirm`] is called.
+    pub(super) async fn with_receipts() -> Self {
+        let peers = Peers {
+            whatsapp: channel(ChannelKind::WHATSAPP, true),
+            ..Peers::default()
+        };
+        let config = config(GateConfig::default());
+        Self::run(Arc::default(), config, peers, 0).await
+    }
+
+    /// A webhook with every receipt that WhatsApp owes.
+    pub(super) async fn confirm(&self) {
+        let request = HookRequest {
+            url: String::from("/hooks/whatsapp"),
+            headers: Vec::new(),
+            body: Redacted::new(Bytes::new()),
+        };
+        let taken = self.engine.take_hook(ChannelKind::WHATSAPP, request).await;
+        taken.expect("taken");
+    }
+
+    /// The health of the route of a channel.
+    pub(super) fn health(&self, channel: ChannelKind) -> Health {
+        let routes = self.engine.routes();
+        let route = routes.iter().find(|route| route.channel == channel);
+        route.expect("a route").health
     }
 
     /// Keeps so few waiting messages in memory.
@@ -293,12 +355,44 @@ impl Rig {
         Self::run(Arc::clone(store), config, peers.clone(), number << 32).await
     }
 
+    /// With a spool for the time that the store is away.
+    pub(super) async fn with_spool(store: Arc<MemoryStore>, spool: Spools, peers: &Peers) -> Self {
+        static RUNS: AtomicU64 = AtomicU64::new(1);
+        let ids = RUNS.fetch_add(1, Ordering::SeqCst) << 32;
+        let config = config(GateConfig::default());
+        Self::run_with(store, config, peers.clone(), ids, Some(spool)).await
+    }
+
+    pub(super) async fn node_with_spool(
+        store: &Arc<MemoryStore>,
+        name: &str,
+        peers: &Peers,
+        spool: Spools,
+    ) -> Self {
+        let mut config = config(GateConfig::default());
+        let cluster = ClusterConfig::new(name.to_owned(), format!("http://{name}"));
+        config.cluster = Some(cluster);
+        let ids = u64::from(name.as_bytes()[0]) << 32;
+        Self::run_with(Arc::clone(store), config, peers.clone(), ids, Some(spool)).await
+    }
+
     async fn run(store: Arc<MemoryStore>, config: EngineConfig, peers: Peers, ids: u64) -> Self {
+        Self::run_with(store, config, peers, ids, None).await
+    }
+
+    async fn run_with(
+        store: Arc<MemoryStore>,
+        config: EngineConfig,
+        peers: Peers,
+        ids: u64,
+        spool: Option<Spools>,
+    ) -> Self {
         let Peers {
             whatsapp,
             sms,
             begin,
         } = peers;
+        let told = Arc::new(Told::default());
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::new(TestClock(begin)),
@@ -306,7 +400,8 @@ impl Rig {
             channels: vec![Arc::clone(&whatsapp) as _, Arc::clone(&sms) as _],
             library: Arc::new(Nothing),
             hook: Arc::new(Nothing),
-            renderer: Arc::new(Nothing),
+            renderer: Arc::clone(&told) as _,
+            spool,
         };
         let (engine, loops) = Engine::start(ports, config).await.expect("starts");
         let (mut driver, mut tasks) = (tokio::task::JoinSet::new(), tokio::task::JoinSet::new());
@@ -315,6 +410,7 @@ impl Rig {
         tasks.spawn(loops.receive.run());
         tasks.spawn(loops.post.run());
         tasks.spawn(loops.cluster.run());
+        tasks.spawn(loops.drain.run());
         loops
             .workers
             .into_iter()
@@ -324,6 +420,7 @@ impl Rig {
             store,
             whatsapp,
             sms,
+            told,
             driver,
             tasks,
         }
@@ -336,6 +433,11 @@ impl Rig {
         self.tasks.shutdown().await;
         self.driver.shutdown().await;
         self.store
+    }
+
+    /// Failures of messages that apps were told of.
+    pub(super) fn told(&self) -> Vec<MessageId> {
+        self.told.0.lock().expect("no panic").clone()
     }
 
     /// Waits until the driver has ended.
@@ -379,6 +481,10 @@ impl Rig {
 }
 
 impl FakeChannel {
+    pub(super) fn read_count(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
     pub(super) fn sent(&self) -> Vec<String> {
         self.sent.lock().expect("no panic").clone()
     }
@@ -411,7 +517,7 @@ pub(super) fn message(to: &str, text: &str, priority: Priority) -> NewMessage {
         expires_at: None,
         hops: None,
         idempotency: None,
-        answer: Box::new(|facts| Bytes::from(facts.id.hex())),
+        answer: Arc::new(|facts| Bytes::from(facts.id.hex())),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::rig::{Rig, accepted, broken, message, unknown};
 use crate::ports::{Store, StoreError};
-use crate::request::{IdempotencyKey, Refusal};
+use crate::request::{IdempotencyKey, Refusal, Told};
+use holdline_core::ChannelKind;
 use holdline_core::health::Health;
 use holdline_core::message::Priority;
 use holdline_core::routing::GateConfig;
@@ -176,6 +177,38 @@ async fn a_mended_route_is_tested_and_taken_back() {
     assert!(up, "{:?}", rig.engine.routes());
     let outage = rig.store.outages(1).await.expect("reads").remove(0);
     assert!(outage.recovered_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_down_route_held_leaves_when_the_trouble_turns_out_to_lie_elsewhere() {
+    let rig = Rig::with_receipts().await;
+    let mut person = 0;
+    for _ in 0..600 {
+        person += 1;
+        let sent = rig.send(&format!("+1650{person:07}"), "hello").await;
+        sent.expect("accepted");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        rig.confirm().await;
+    }
+    while rig.health(ChannelKind::WHATSAPP) != Health::Down {
+        person += 1;
+        assert!(person < 6_000, "missing receipts are noticed");
+        let sent = rig.send(&format!("+1650{person:07}"), "hello").await;
+        sent.expect("accepted");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let held = rig.send_as("+16509999999", "held", Priority::Bulk).await;
+    let held = held.expect("accepted").id;
+    assert_eq!(rig.state(held).await, "waiting");
+    let delivered = Told::History {
+        channel: ChannelKind::WHATSAPP,
+        sender: String::from("1"),
+        delivered: true,
+    };
+    rig.engine.tell(delivered).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.state(held).await, "placed");
+    assert_eq!(rig.whatsapp.sent().last().map(String::as_str), Some("held"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ impl Fault {
             Self::Raced(why) => StoreError::Unavailable(format!(
                 "PostgreSQL: others kept getting in the way, try again: {why}"
             )),
-            Self::Lost(why) => StoreError::Unavailable(format!("PostgreSQL: {why}")),
+            Self::Lost(why) => StoreError::Unreachable(format!("PostgreSQL: {why}")),
             Self::Refused(error) => error,
         }
     }
@@ -80,13 +80,15 @@ fn refused(code: &SqlState, why: String) -> StoreError {
         "53100" => StoreError::Full(format!(
             "{why}; make room on the disk of the database server"
         )),
-        "53200" | "53300" | "53400" => {
+        "53200" | "53400" => {
             StoreError::Unavailable(format!("{why}; the database server is short of resources"))
         }
+        // What only a new connection meets says nothing about what was to be written.
+        "53300" => StoreError::Unreachable(format!("{why}; raise max_connections")),
         "28000" | "28P01" => {
-            StoreError::Unavailable(format!("{why}; check user and password in storage.url"))
+            StoreError::Unreachable(format!("{why}; check user and password in storage.url"))
         }
-        "3D000" => StoreError::Unavailable(format!(
+        "3D000" => StoreError::Unreachable(format!(
             "{why}; make it: createdb --encoding=UTF8 --template=template0 NAME"
         )),
         "42501" => StoreError::Unavailable(format!(

@@ -140,10 +140,35 @@ fn check_writer_min(writer_min: i32, known: i32) -> Result<(), StoreError> {
     )))
 }
 
-async fn state(c: &Client) -> Result<State, Fault> {
+/// The newest step in a database, and that which this program knows.
+pub(super) struct Schema {
+    pub(super) newest: i32,
+    pub(super) known: i32,
+}
+
+/// Refuses a schema that this program must not write to.
+pub(super) async fn schema(c: &Client) -> Result<Schema, StoreError> {
+    let state = state(c).await.map_err(Fault::into_store)?;
+    check(&state, MIGRATIONS)?;
+    Ok(Schema {
+        newest: state.newest(),
+        known: newest(MIGRATIONS),
+    })
+}
+
+/// Whether a schema of this program was ever made there.
+pub(super) async fn has_tables(c: &Client) -> Result<bool, StoreError> {
+    are_there(c).await.map_err(Fault::into_store)
+}
+
+async fn are_there(c: &Client) -> Result<bool, Fault> {
     let sql = "SELECT to_regclass('schema_version') IS NOT NULL";
     let there = c.query_typed(sql, &[]).await?;
-    if !there.first().map_or(Ok(false), |row| row.try_get(0))? {
+    Ok(there.first().map_or(Ok(false), |row| row.try_get(0))?)
+}
+
+async fn state(c: &Client) -> Result<State, Fault> {
+    if !are_there(c).await? {
         return Ok(State::default());
     }
     let sql = "SELECT version, checksum FROM schema_migration ORDER BY version";

@@ -4,16 +4,20 @@
 mod beat;
 mod connect;
 mod error;
+mod examine;
 mod listen;
 mod migrate;
 mod read;
 mod statement;
 mod store;
+mod target;
 mod write;
 mod writer;
 
 pub use connect::PostgresOptions;
+pub use examine::{Examined, SchemaState, examine};
 pub use listen::listen;
+pub(crate) use target::Target;
 
 use connect::{Connector, Pool};
 use error::Fault;
@@ -46,6 +50,7 @@ pub async fn open(options: PostgresOptions) -> StoreResult<PostgresStore> {
     let link = link.map_err(Fault::into_store)?;
     let server = connect::check_server(&link).await?;
     migrate::migrate(&link).await?;
+    target::refuse_unfinished(link.client()).await?;
     let (jobs, waiting) = mpsc::channel(JOBS_MAX);
     let queue = Arc::new(tokio::sync::Mutex::new(waiting));
     let writers = (0..options.writers.clamp(1, WRITERS_MAX)).map(|_| {

@@ -207,9 +207,8 @@ fn hand_out(batch: Vec<Commit>, results: Vec<GroupResult>) {
 /// One group that cannot be written must not fail those of others.
 fn is_perhaps_of_one(error: &StoreError) -> bool {
     match error {
-        StoreError::Full(_) | StoreError::Ambiguous(_) => false,
-        StoreError::Corrupt(_) => true,
-        StoreError::Unavailable(why) => !why.contains("cannot connect"),
+        StoreError::Full(_) | StoreError::Unreachable(_) | StoreError::Ambiguous(_) => false,
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) => true,
     }
 }
 

@@ -51,11 +51,25 @@ impl SqliteOptions {
     }
 }
 
+/// What the name of the lock of the process that serves ends in.
+pub(super) const LOCK: &str = ".lock";
+
 /// Holds the file for this process, until dropped.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    try_lock(path, LOCK)?.ok_or_else(|| {
+        StoreError::Unavailable(format!(
+            "the database {} is in use by another holdline that serves; stop that one first, or \
+             give this one a storage.url of its own",
+            path.display()
+        ))
+    })
+}
+
+/// `None` when another process holds that lock of the file.
+pub(super) fn try_lock(path: &Path, end: &str) -> Result<Option<File>, StoreError> {
     make_directory(path).map_err(|error| cannot("make the directory of", path, &error))?;
     let mut name = OsString::from(path);
-    name.push(".lock");
+    name.push(end);
     let opened = private()
         .create(true)
         .truncate(false)
@@ -63,12 +77,8 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
         .open(&name);
     let file = opened.map_err(|error| cannot("open the lock of", path, &error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
-            "the database {} is in use by another holdline that serves; stop that one first, or \
-             give this one a storage.url of its own",
-            path.display()
-        ))),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(cannot("lock", path, &error)),
     }
 }

@@ -37,7 +37,7 @@ struct Applied {
 }
 
 /// Applies what is missing, all of it or nothing.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_by(connection, MIGRATIONS)
 }
 

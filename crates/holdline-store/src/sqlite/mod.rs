@@ -14,6 +14,8 @@ pub use connection::SqliteOptions;
 
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::store::StoreResult;
+#[cfg(test)]
+pub(crate) use migrate::migrate;
 use readers::Readers;
 use rusqlite::Connection;
 use std::fs::File;
@@ -106,6 +108,7 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
         .transpose()?;
     let mut connection = connection::writer(options)?;
     migrate::migrate(&mut connection)?;
+    upkeep::refuse_moved(&connection, &options.path)?;
     let readers = Readers::new(options.path.clone(), options.readers);
     let (jobs, thread) = start(connection, LogRule::of(options))?;
     Ok(SqliteStore {

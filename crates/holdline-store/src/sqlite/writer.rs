@@ -214,9 +214,10 @@ fn answer(connection: &Connection, batch: Vec<Commit>) -> Room {
             }
             match error {
                 StoreError::Full(_) => Room::None,
-                StoreError::Unavailable(_) | StoreError::Ambiguous(_) | StoreError::Corrupt(_) => {
-                    Room::Found
-                }
+                StoreError::Unavailable(_)
+                | StoreError::Unreachable(_)
+                | StoreError::Ambiguous(_)
+                | StoreError::Corrupt(_) => Room::Found,
             }
         }
     }
@@ -225,7 +226,7 @@ fn answer(connection: &Connection, batch: Vec<Commit>) -> Room {
 /// One group that cannot be written must not fail those of others.
 fn is_perhaps_of_one(error: &StoreError) -> bool {
     match error {
-        StoreError::Full(_) | StoreError::Ambiguous(_) => false,
+        StoreError::Full(_) | StoreError::Unreachable(_) | StoreError::Ambiguous(_) => false,
         StoreError::Unavailable(_) | StoreError::Corrupt(_) => true,
     }
 }

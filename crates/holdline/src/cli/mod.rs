@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Backup(store::BackupArgs),
     /// Put a backup in the place of the database
     Restore(store::RestoreArgs),
+    /// Move the store to another kind of database
+    #[command(subcommand)]
+    Migrate(store::MigrateCommand),
     /// Check this installation
     Doctor(doctor::DoctorArgs),
     /// Check, show or explain the configuration
@@ -162,6 +165,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
         Command::Store(command) => store::run(command, context).await,
         Command::Backup(args) => store::backup(args, context).await,
         Command::Restore(args) => store::restore(args, context).await,
+        Command::Migrate(command) => store::migrate(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => config::completions(args, context),

@@ -38,6 +38,7 @@ fn help_names_every_command_the_exit_codes_and_the_environment() {
           store        Look the database over, and mend what is safe to mend
           backup       Copy the database with its media, also while a server uses it
           restore      Put a backup in the place of the database
+          migrate      Move the store to another kind of database
           doctor       Check this installation
           config       Check, show or explain the configuration
           completions  Print a completion script for a shell

@@ -1,6 +1,7 @@
 //! Who calls: finds the token among the stored hashes, and says which senders an app and its token
 //! may use. An app that is not configured may use none, but for the one of tokens without an app.
-//! Never keeps a token and never caches a lookup, so a revoked token stops at once.
+//! Never keeps a token, and asks the store each time, so a revoked token stops at once. Only while
+//! the store is away, and a spool takes what comes, its last word counts.
 
 use super::state::AppState;
 use crate::config::{App, Config, WhatsappSender};
@@ -9,12 +10,16 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::records::TokenRecord;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Start of the id of tokens that `oauth/access_token` gave out.
 pub(crate) const APP_TOKEN_PREFIX: &str = "app-";
 /// The app of tokens that name none; it has every sender unless it is configured itself.
 pub(crate) const DEFAULT_APP: &str = "default";
 const TOKEN_BYTES_MAX: usize = 4_096;
+/// Tokens that are known without the store.
+const TOKENS_MAX: usize = 10_000;
 
 /// Whoever holds a valid token.
 #[derive(Clone, Debug)]
@@ -43,8 +48,7 @@ pub(crate) async fn authenticate(
     if token.len() > TOKEN_BYTES_MAX {
         return Err(AuthError::Unknown);
     }
-    let found = state.engine.store().token_by_hash(&hash_token(token)).await;
-    match found.map_err(AuthError::Store)? {
+    match find(state, &hash_token(token)).await? {
         None => Err(AuthError::Unknown),
         Some(record) if record.revoked_at.is_some() => Err(AuthError::Revoked),
         Some(record) if !is_app(&state.config, &record.app) => {
@@ -52,6 +56,51 @@ pub(crate) async fn authenticate(
             Err(AuthError::Unknown)
         }
         Some(record) => Ok(Caller::of(record)),
+    }
+}
+
+async fn find(state: &AppState, hash: &[u8; 32]) -> Result<Option<TokenRecord>, AuthError> {
+    let asking = state.engine.store().token_by_hash(hash);
+    if let Some(found) = state.engine.look(asking).await.map_err(AuthError::Store)? {
+        state.tokens.learn(hash, found.as_ref());
+        return Ok(found);
+    }
+    // One that is not known here may still be a good one.
+    let away = || StoreError::Unreachable(String::from("the token cannot be looked up"));
+    let known = state.tokens.get(hash);
+    known.map(Some).ok_or_else(|| AuthError::Store(away()))
+}
+
+/// The last word of the store about tokens, by their hashes.
+#[derive(Debug, Default)]
+pub(crate) struct KnownTokens(Mutex<BTreeMap<[u8; 32], TokenRecord>>);
+
+impl KnownTokens {
+    /// All that the store has; the newest where they are too many.
+    pub(crate) fn replace(&self, mut tokens: Vec<TokenRecord>) {
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
+        tokens.truncate(TOKENS_MAX);
+        *self.lock() = tokens.into_iter().map(|it| (it.hash, it)).collect();
+    }
+
+    fn learn(&self, hash: &[u8; 32], found: Option<&TokenRecord>) {
+        let mut known = self.lock();
+        let is_news = known.get(hash) != found;
+        match found {
+            Some(token) if is_news && (known.len() < TOKENS_MAX || known.contains_key(hash)) => {
+                known.insert(*hash, token.clone());
+            }
+            None if is_news => drop(known.remove(hash)),
+            Some(_) | None => {}
+        }
+    }
+
+    fn get(&self, hash: &[u8; 32]) -> Option<TokenRecord> {
+        self.lock().get(hash).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], TokenRecord>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,6 +286,50 @@ mod tests {
         assert_eq!(caller("nobody", &[]).sees(&limited), Some(Vec::new()));
         assert_eq!(caller(DEFAULT_APP, &["1"]).sees(&limited), one);
         assert_eq!(caller(DEFAULT_APP, &[]).sees(&limited), None);
+    }
+
+    fn token(n: u8, created_at: i64) -> TokenRecord {
+        TokenRecord {
+            id: n.to_string(),
+            name: String::new(),
+            hash: [n; 32],
+            app: DEFAULT_APP.into(),
+            senders: Vec::new(),
+            created_at: holdline_core::Timestamp(created_at),
+            revoked_at: None,
+        }
+    }
+
+    #[test]
+    fn the_last_word_about_a_token_is_known() {
+        let known = KnownTokens::default();
+        known.replace(vec![token(1, 1), token(2, 2)]);
+        let mut revoked = token(1, 1);
+        revoked.revoked_at = Some(holdline_core::Timestamp(5));
+        known.learn(&[1; 32], Some(&revoked));
+        known.learn(&[2; 32], None);
+        known.learn(&[3; 32], Some(&token(3, 3)));
+        assert_eq!(known.get(&[1; 32]), Some(revoked));
+        assert_eq!(known.get(&[2; 32]), None);
+        assert_eq!(known.get(&[3; 32]), Some(token(3, 3)));
+    }
+
+    #[test]
+    fn the_newest_tokens_are_known_where_they_are_too_many() {
+        let known = KnownTokens::default();
+        let hash = |n: usize| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&n.to_le_bytes());
+            hash
+        };
+        let many = (0..=TOKENS_MAX).map(|n| TokenRecord {
+            hash: hash(n),
+            ..token(0, n as i64)
+        });
+        known.replace(many.collect());
+        assert!(known.get(&hash(0)).is_none() && known.get(&hash(1)).is_some());
+        known.learn(&[9; 32], Some(&token(9, 9)));
+        assert!(known.get(&[9; 32]).is_none(), "there is no room");
     }
 
     fn check(header: &'static str, expect: Option<&str>) {

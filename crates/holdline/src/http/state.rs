@@ -1,6 +1,7 @@
 //! What every request handler can reach. Only handles: cheap to clone, no request data.
 
 use crate::config::{Config, WhatsappSender};
+use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) engine: Engine,
+    /// For the time that the store cannot be asked.
+    pub(crate) tokens: Arc<KnownTokens>,
     pub(crate) config: Arc<Config>,
     pub(crate) blobs: Arc<dyn Blobs>,
     /// The real Cloud API; `None` when no WhatsApp sender is configured.

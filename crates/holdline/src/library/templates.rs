@@ -43,6 +43,12 @@ impl TemplateBook {
         }
     }
 
+    /// The last reading, however old.
+    pub(crate) fn last(&self, waba: &str) -> Option<Page> {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.get(waba).map(|(_, page)| Arc::clone(page))
+    }
+
     fn fresh(&self, waba: &str) -> Option<Page> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, page) = pages.get(waba)?;

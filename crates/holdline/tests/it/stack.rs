@@ -147,7 +147,7 @@ impl Stack {
     /// Starts the server (again) and waits until it is ready.
     pub(crate) async fn serve(&mut self) {
         let mut command = self.command(&["--json", "serve"]);
-        command.stderr(self.log());
+        command.envs([spool_of(self.address)]).stderr(self.log());
         self.server = Some(self.launch(command).await);
     }
 
@@ -156,6 +156,7 @@ impl Stack {
         let mut command = self.command(&["--json", "serve"]);
         command
             .env("HOLDLINE_HTTP_LISTEN", address.to_string())
+            .envs([spool_of(address)])
             .stderr(self.log());
         let server = self.launch(command).await;
         self.beside.insert(address, server);
@@ -245,6 +246,12 @@ impl Stack {
             .await
             .expect("a thread");
         (status.expect("ended").code(), begin.elapsed())
+    }
+
+    /// Changes the environment of everything that is started from here on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// A command line of the binary in this installation.
@@ -431,6 +438,12 @@ pub(crate) fn free_address() -> SocketAddr {
         .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
         .find(|address| std::net::TcpListener::bind(address).is_ok())
         .expect("a free port")
+}
+
+/// Each server has a spool of its own, which it finds again when it is started again.
+fn spool_of(address: SocketAddr) -> (&'static str, String) {
+    let folder = format!("data/spool-{}", address.port());
+    ("HOLDLINE_STORAGE_SPOOL_DIR", folder)
 }
 
 fn environment(options: &Options) -> Vec<(String, String)> {

@@ -9,6 +9,9 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+/// More is a gap in what we hear: see `GAP_MS_MAX` of the statistics.
+const LAG_MS_MAX: u64 = 2_000;
+
 /// A trouble as the deciding node keeps it.
 #[derive(Clone, Copy, Debug)]
 pub struct FollowedTrouble<'a> {
@@ -48,6 +51,11 @@ impl Board {
         for leaf in &mut self.leaves {
             leaf.was_deaf(now);
         }
+    }
+
+    /// Receipts are read so long after they came: so long their absence says nothing.
+    pub fn set_lag(&mut self, lag_ms: u64) {
+        self.lag_ms = lag_ms.min(LAG_MS_MAX);
     }
 
     #[must_use]

@@ -62,11 +62,16 @@ impl Board {
             return;
         }
         self.draw = draw;
+        let read = Timestamp(now.0.saturating_sub_unsigned(self.lag_ms));
         self.follow_clock(now);
         self.tick_numbers(now);
         for route in self.active.clone() {
             let leaf = &mut self.leaves[usize::from(route.0)];
-            leaf.tick(now, &mut self.numbers[usize::from(leaf.key.number.0)].pool);
+            leaf.tick(
+                now,
+                read,
+                &mut self.numbers[usize::from(leaf.key.number.0)].pool,
+            );
             self.judge(route, now);
             let leaf = &self.leaves[usize::from(route.0)];
             if leaf.mood == Mood::Calm && leaf.strands.is_idle() {

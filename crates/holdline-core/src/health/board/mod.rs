@@ -92,6 +92,8 @@ pub struct Board {
     ticked_at: Timestamp,
     /// The next look is due so long after the last.
     look_ms: u64,
+    /// Receipts are read so long after they came.
+    lag_ms: u64,
 }
 
 impl Board {
@@ -116,6 +118,7 @@ impl Board {
             draw: 0,
             ticked_at: Timestamp(0),
             look_ms: 0,
+            lag_ms: 0,
         }
     }
 

@@ -231,8 +231,9 @@ impl Leaf {
         self.agreement = (f64::from(self.agreement) + nats).clamp(-most, most) as f32;
     }
 
-    /// Takes time: what was awaited and did not come.
-    pub fn tick(&mut self, now: Timestamp, pool: &mut Delays) {
+    /// Takes time: what was awaited and did not come. `read`: up to when receipts that came were
+    /// read.
+    pub fn tick(&mut self, now: Timestamp, read: Timestamp, pool: &mut Delays) {
         if self.strands.is_idle() {
             return;
         }
@@ -242,11 +243,11 @@ impl Leaf {
         self.strands
             .answers
             .tick(now, &hazards.latency, &ANSWERS, cap);
-        let unsent = self.strands.sent.tick(now, &hazards.sent, &RECEIPTS, cap);
+        let unsent = self.strands.sent.tick(read, &hazards.sent, &RECEIPTS, cap);
         let undelivered = self
             .strands
             .delivered
-            .tick(now, &hazards.delivered, &RECEIPTS, cap);
+            .tick(read, &hazards.delivered, &RECEIPTS, cap);
         if quiet && unsent + undelivered > 0 {
             self.usual.delays.sent.learn_missed(unsent);
             self.usual.delays.delivered.learn_missed(undelivered);

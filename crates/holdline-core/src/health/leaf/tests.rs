@@ -63,10 +63,10 @@ fn connections_that_broke_while_the_host_slept_say_nothing() {
     for wakes_by_tick in [true, false] {
         let (mut leaf, mut pool) = leaf();
         (0..50).for_each(|_| leaf.started(BEGIN));
-        leaf.tick(BEGIN, &mut pool);
+        leaf.tick(BEGIN, BEGIN, &mut pool);
         let awake = BEGIN.plus_ms(3_600_000);
         if wakes_by_tick {
-            leaf.tick(awake, &mut pool);
+            leaf.tick(awake, awake, &mut pool);
         }
         for recipient in 0..50 {
             let at = awake.plus_ms(u64::from(recipient) * 100);
@@ -75,7 +75,7 @@ fn connections_that_broke_while_the_host_slept_say_nothing() {
                 &mut pool,
                 true,
             );
-            leaf.tick(at, &mut pool);
+            leaf.tick(at, at, &mut pool);
         }
         assert_eq!(
             leaf.strands.act_nats(&Around::default()),
@@ -89,7 +89,7 @@ fn connections_that_broke_while_the_host_slept_say_nothing() {
 fn a_delay_over_a_clock_that_was_set_is_not_learned() {
     let (mut leaf, mut pool) = leaf();
     leaf.started(BEGIN);
-    leaf.tick(BEGIN, &mut pool);
+    leaf.tick(BEGIN, BEGIN, &mut pool);
     let at = BEGIN.plus_ms(3_600_000);
     leaf.ended(&ended(BEGIN, at, 1, Evidence::Works), &mut pool, true);
     assert_eq!(leaf.usual.delays.latency.weight(), 0.0);
@@ -101,7 +101,7 @@ fn connections_that_break_under_our_eyes_count() {
     for recipient in 0..6 {
         let at = BEGIN.plus_ms(u64::from(recipient) * 1_000);
         leaf.started(at);
-        leaf.tick(at.plus_ms(250), &mut pool);
+        leaf.tick(at.plus_ms(250), at.plus_ms(250), &mut pool);
         let broke = ended(at, at.plus_ms(300), recipient, Evidence::fails("reset"));
         leaf.ended(&broke, &mut pool, true);
     }

@@ -1,7 +1,8 @@
 //! Time: a message becomes due, an unknown outcome stays unsettled, a receipt is overdue, a message
 //! expires. Expiry is looked at in every state.
 
-use super::{Context, Delivery, End, State, Try};
+use super::{Context, Delivery, End, Hearing, State, Try};
+use crate::Timestamp;
 use crate::message::outcome::{Fault, FaultClass};
 use crate::message::receipt::Progress;
 use crate::message::terms::DuplicateRule;
@@ -107,7 +108,7 @@ impl Delivery {
     }
 
     /// Placed, and the wanted receipt has not come: how long this may go on depends on the route.
-    fn look_at_receipt(&mut self, since: crate::Timestamp, context: Context<'_>, step: &mut Step) {
+    fn look_at_receipt(&mut self, since: Timestamp, context: Context<'_>, step: &mut Step) {
         let until = self.receipt_until(since, context);
         if context.now < until {
             self.state = State::Placed { since, until };
@@ -138,13 +139,8 @@ impl Delivery {
         self.move_on(context, step);
     }
 
-    /// Patient while the route is healthy; no longer than the ambiguity window when it is not. Who
-    /// would rather have it late than twice waits longer where receipts could not be heard.
-    pub(super) fn receipt_until(
-        &self,
-        since: crate::Timestamp,
-        context: Context<'_>,
-    ) -> crate::Timestamp {
+    /// Patient while the route is healthy; no longer than the ambiguity window when it is not.
+    pub(super) fn receipt_until(&self, since: Timestamp, context: Context<'_>) -> Timestamp {
         let hop = self.current_hop();
         let never = self.terms.duplicate_rule == DuplicateRule::Never;
         if never && !hop.wait_is_explicit {
@@ -161,14 +157,22 @@ impl Delivery {
         } else {
             patient.min(since.plus_ms(context.policy.ambiguity_ms(self.priority())))
         };
-        let hearing = context.hearing;
-        let deaf = since < hearing.since && self.terms.duplicate_rule != DuplicateRule::Tolerate;
-        let until = if deaf {
-            until.max(hearing.patient_until)
+        self.until_heard(since, until, context.hearing)
+            .min(self.terms.expires_at)
+    }
+
+    /// Who would rather have it late than twice waits longer where receipts could not be heard, or
+    /// are read late.
+    fn until_heard(&self, since: Timestamp, until: Timestamp, hearing: Hearing) -> Timestamp {
+        if self.terms.duplicate_rule == DuplicateRule::Tolerate {
+            return until;
+        }
+        let read = until.plus_ms(hearing.lag_ms);
+        if since < hearing.since {
+            read.max(hearing.patient_until)
         } else {
-            until
-        };
-        until.min(self.terms.expires_at)
+            read
+        }
     }
 
     fn expire(&mut self, context: Context<'_>, step: &mut Step) {

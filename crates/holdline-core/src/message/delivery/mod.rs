@@ -138,6 +138,8 @@ pub struct Hearing {
     pub since: Timestamp,
     /// Until when receipts of what was placed before are waited for at least.
     pub patient_until: Timestamp,
+    /// Receipts are read so long after they came.
+    pub lag_ms: u64,
 }
 
 impl core::fmt::Debug for Context<'_> {

@@ -354,6 +354,7 @@ fn a_receipt_that_could_not_be_heard_is_waited_for_longer_unless_late_is_worse_t
     let heard = Hearing {
         since: Timestamp(900_000),
         patient_until: Timestamp(930_000),
+        lag_ms: 0,
     };
     let sent_at = |story: &mut Story, ms| {
         story.due(ms);
@@ -364,13 +365,12 @@ fn a_receipt_that_could_not_be_heard_is_waited_for_longer_unless_late_is_worse_t
     assert_eq!(sent_at(&mut placed_before, 900_005), 1);
     assert_eq!(sent_at(&mut placed_before, 929_999), 1);
     assert_eq!(sent_at(&mut placed_before, 930_000), 2);
-
     let mut placed_after = Story::new(two_hops(Priority::Service));
     placed_after.hearing = heard;
-    placed_after.hearing.patient_until = Timestamp(3_000_000);
+    placed_after.hearing.lag_ms = 700;
     let after = placed_after.due(900_000).outcome(900_005, 1, accepted());
-    assert_eq!(sent_at(after, 1_800_005), 2);
-
+    assert_eq!(sent_at(after, 1_800_704), 1);
+    assert_eq!(sent_at(after, 1_800_705), 2);
     let mut urgent = two_hops(Priority::Urgent);
     urgent.terms.duplicate_rule = DuplicateRule::Tolerate;
     let mut urgent = Story::new(urgent);

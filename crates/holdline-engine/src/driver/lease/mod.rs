@@ -156,6 +156,7 @@ impl Driver {
         if self.ears.look(now) {
             self.routes.were_deaf(now);
         }
+        self.routes.board.set_lag(self.ears.hearing().lag_ms);
     }
 
     /// True when the channels that are decided here are others now.

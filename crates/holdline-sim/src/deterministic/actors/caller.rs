@@ -160,6 +160,6 @@ fn message_of(stage: &Stage, send: Send, id: AskId) -> NewMessage {
             key: format!("key {key}"),
             body_hash: [u8::from(id.clash); 32],
         }),
-        answer: Box::new(|facts| Bytes::from(facts.id.hex())),
+        answer: Arc::new(|facts| Bytes::from(facts.id.hex())),
     }
 }

@@ -28,5 +28,6 @@ pub(crate) fn ports(stage: &Arc<Stage>, node: u8, life: Owner) -> Ports {
         library: Arc::new(library::NoLibrary::new(stage, node)),
         hook: Arc::new(hook::SimHook::new(stage, node)),
         renderer: Arc::new(hook::SimRenderer::new(store)),
+        spool: None,
     }
 }

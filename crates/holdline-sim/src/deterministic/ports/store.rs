@@ -98,8 +98,9 @@ fn error_of(fault: StoreFault) -> StoreError {
         StoreFault::Ambiguous | StoreFault::LateCommit => {
             StoreError::Ambiguous(String::from("the connection was cut"))
         }
-        StoreFault::Away | StoreFault::Stalls | StoreFault::Unreadable => {
-            StoreError::Unavailable(String::from("no connection"))
+        StoreFault::Away => StoreError::Unreachable(String::from("no connection")),
+        StoreFault::Stalls | StoreFault::Unreadable => {
+            StoreError::Unavailable(String::from("nothing can be read"))
         }
     }
 }

@@ -205,4 +205,5 @@ pub(super) async fn check_server(link: &Link) -> Result<Server, StoreError> {
     })
 }
 
-const VERSION_MIN: u32 = 130_000;
+/// The oldest version that serves: 13.
+pub(super) const VERSION_MIN: u32 = 130_000;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use url::Url;
 
+const PORT: u16 = 5_432;
 /// Longest time for one server to take a connection.
 const CONNECT_S_MAX: u64 = 5;
 /// A server that says nothing for so long is gone.
@@ -77,6 +78,28 @@ impl PostgresOptions {
 }
 
 impl PostgresOptions {
+    /// Servers and database, for people; never a password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let port = |at: usize| {
+            let ports = self.config.get_ports();
+            let port = ports.get(at).or(ports.first());
+            port.copied().unwrap_or(PORT)
+        };
+        let host = |(at, host): (usize, &Host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(at)),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let hosts = self.config.get_hosts().iter().enumerate().map(host);
+        let database = self.config.get_dbname().or(self.config.get_user());
+        format!(
+            "{}/{}",
+            hosts.collect::<Vec<_>>().join(","),
+            database.unwrap_or_default()
+        )
+    }
+
     /// Whether the URL holds a password itself.
     #[must_use]
     pub fn has_password(&self) -> bool {

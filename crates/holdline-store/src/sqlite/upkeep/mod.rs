@@ -5,6 +5,9 @@
 pub mod backup;
 mod check;
 mod rules;
+mod source;
 
 pub use check::{Findings, Report, check, repair};
 pub use rules::{Finding, Kind};
+pub(crate) use source::Source;
+pub(super) use source::refuse_moved;

@@ -34,7 +34,7 @@ async fn no_answered_commit_is_lost_when_connections_are_killed() {
         match store.commit(groups(n..n + 1)).await {
             Ok(_) => answered.push(n),
             Err(StoreError::Ambiguous(_)) => ambiguous.push(n),
-            Err(StoreError::Unavailable(_)) => {}
+            Err(StoreError::Unreachable(_)) => {}
             Err(other) => panic!("not the wanted error: {other}"),
         }
     }
@@ -163,7 +163,7 @@ async fn a_server_that_was_down_is_found_again() {
     let error = postgres::open(short(&server.url(&database)))
         .await
         .unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(why) if why.contains("cannot connect")));
+    assert!(matches!(&error, StoreError::Unreachable(why) if why.contains("cannot connect")));
     let (written, read) = tokio::join!(store.commit(groups(1..2)), async {
         let reading = store.setting("k");
         server.restart();

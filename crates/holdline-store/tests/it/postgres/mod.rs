@@ -4,8 +4,10 @@
 mod contract;
 mod faults;
 mod hints;
+mod moving;
 mod schema;
 mod standby;
+mod stores;
 
 use holdline_servers::Postgres;
 use holdline_store::{PostgresOptions, PostgresStore, postgres};

@@ -22,6 +22,10 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         findings.extend(room("database disk", folder));
         findings.extend(size(config, &database));
     }
+    if let Some((spool, bytes_max)) = config.storage.spool() {
+        findings.push(writable("spool folder", nearest(spool)));
+        findings.extend(spool_room(nearest(spool), bytes_max));
+    }
     let media = nearest(&config.storage.media_dir);
     findings.push(writable("media folder", media));
     findings.extend(room("media disk", media));
@@ -59,6 +63,19 @@ fn room(check: &'static str, folder: &Path) -> Option<Finding> {
         check,
         disk.f_bavail.saturating_mul(disk.f_frsize) / MIB,
     ))
+}
+
+/// Whether the spool can grow to its largest size.
+fn spool_room(folder: &Path, bytes_max: u64) -> Option<Finding> {
+    let disk = statvfs(folder).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let found = format!("{} MiB free of {} MiB", free / MIB, bytes_max / MIB);
+    Some(if free < bytes_max {
+        let fix = "make room, or set storage.spool_max_mb to what the disk has";
+        Finding::doubtful("spool disk", found, fix)
+    } else {
+        Finding::good("spool disk", found)
+    })
 }
 
 fn judge_room(check: &'static str, free_mib: u64) -> Finding {
@@ -174,6 +191,24 @@ mod tests {
             (Tone::Good, Tone::Doubtful, Tone::Doubtful)
         );
         assert!(size(&Config::from_toml_str("", &[]).unwrap(), file.path()).is_none());
+    }
+
+    #[test]
+    fn a_spool_that_may_grow_beyond_its_disk_is_doubtful() {
+        let tone = |bytes_max| spool_room(&std::env::temp_dir(), bytes_max).unwrap().tone;
+        assert_eq!((tone(1), tone(u64::MAX)), (Tone::Good, Tone::Doubtful));
+        let spool = |url: &str, mib: &str| {
+            let env = [
+                ("HOLDLINE_STORAGE_URL", url),
+                ("HOLDLINE_STORAGE_SPOOL_MAX_MB", mib),
+            ];
+            let config = Config::from_toml_str("", &env).unwrap();
+            config.storage.spool().map(|(_, bytes_max)| bytes_max)
+        };
+        let database = "postgres://localhost/holdline";
+        assert_eq!(spool(database, "2"), Some(2 * MIB));
+        assert_eq!(spool(database, "0"), None);
+        assert_eq!(spool("sqlite:h.db", "2"), None);
     }
 
     #[test]

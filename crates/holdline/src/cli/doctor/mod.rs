@@ -1,6 +1,7 @@
-//! `doctor`: looks over an installation before the first message is lost: this machine, the server
-//! on it, and the providers. Sends nothing to anybody and changes nothing.
+//! `doctor`: looks over an installation before the first message is lost: this machine, the
+//! database, the server, and the providers. Sends nothing to anybody and changes nothing.
 
+mod database;
 mod local;
 mod providers;
 mod server;
@@ -87,6 +88,11 @@ async fn examine(config: &Config, offline: bool) -> Vec<Finding> {
     if let Err(error) = &built {
         let fix = "mend the setting that is named";
         findings.push(Finding::bad("channel settings", error.to_string(), fix));
+    }
+    if let Some(options) = config.storage.postgres()
+        && !offline
+    {
+        findings.extend(database::findings(config, options).await);
     }
     findings.extend(server::findings(config, offline).await);
     if let Ok(channels) = built

@@ -1,10 +1,12 @@
-//! `store check`, `backup` and `restore`: care of the database file. They work on the file itself;
-//! checking and backing up also while a server uses it.
+//! `store check`, `backup`, `restore` and `migrate`: care of the database. They work on the
+//! database itself; all but restoring also while a server uses it.
 
 mod backup;
 mod check;
+mod moving;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs, backup, restore};
+pub(crate) use moving::{MigrateCommand, run as migrate};
 
 use super::{Context, Exit};
 use anyhow::Context as _;
@@ -34,13 +36,7 @@ async fn with_bar<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce(&mut dyn FnMut(&'static str, u64)) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let target = match context.out.json {
-        true => ProgressDrawTarget::hidden(),
-        false => ProgressDrawTarget::stderr(),
-    };
-    let bar = ProgressBar::with_draw_target(Some(100), target);
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {msg}");
-    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = bar(context);
     let done = tokio::task::spawn_blocking(move || {
         let done = work(&mut |what, percent| {
             bar.set_message(what);
@@ -50,6 +46,17 @@ async fn with_bar<T: Send + 'static>(
         done
     });
     done.await.context("the work did not end")
+}
+
+/// A bar from 0 to 100; only people see it.
+fn bar(context: &Context) -> ProgressBar {
+    let target = match context.out.json {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(100), target);
+    let style = ProgressStyle::with_template("{bar:40} {percent}% {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The database file that the configuration names; only SQLite is a file.

@@ -5,7 +5,7 @@ use crate::config::section::section;
 use crate::secret::Secret;
 use holdline_engine::ports::StoreError;
 use holdline_store::{PostgresOptions, is_postgres};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Longest name of a server.
 const NAME_MAX: usize = 64;
@@ -36,6 +36,12 @@ section! {
         /// 503, so that outcomes, receipts and replies of what was accepted still find room. 0:
         /// none.
         reserve_mb: u32 = 64, 0 to 1_000_000;
+        /// Folder in which this server keeps what comes in while PostgreSQL cannot be reached,
+        /// until it is back: on a disk that lasts, and for this server alone.
+        spool_dir: PathBuf = "holdline-data/spool";
+        /// Most of it, in MiB, a quarter of that for webhooks; beyond it they are refused with 503.
+        /// 0: nothing is kept there. Always so with SQLite, which is on this machine itself.
+        spool_max_mb: u32 = 256, 0 to 1_000_000;
         /// Folder for media that apps upload and people send.
         media_dir: PathBuf = "holdline-data/media";
     }
@@ -115,6 +121,13 @@ impl Storage {
         let path = self.url.strip_prefix("sqlite:")?;
         let path = path.strip_prefix("//").unwrap_or(path);
         (!path.is_empty()).then(|| PathBuf::from(path))
+    }
+
+    /// Folder and size of the spool, where there is one.
+    pub(crate) fn spool(&self) -> Option<(&Path, u64)> {
+        let bytes_max = u64::from(self.spool_max_mb) * 1024 * 1024;
+        let is_used = is_postgres(&self.url) && bytes_max > 0;
+        is_used.then_some((&*self.spool_dir, bytes_max))
     }
 
     /// `None` when the database is another one.

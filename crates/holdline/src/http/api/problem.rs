@@ -176,7 +176,9 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Busy { retry_after_s } => Self::retry(Kind::Busy, detail, retry_after_s),
-            Refusal::Unavailable { retry_after_s, why } => {
+            Refusal::Unavailable {
+                retry_after_s, why, ..
+            } => {
                 tracing::warn!(why, "a request of the API could not be stored");
                 Self::retry(Kind::Unavailable, "it cannot be stored now", retry_after_s)
             }

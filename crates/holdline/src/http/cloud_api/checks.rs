@@ -1,9 +1,10 @@
 //! What a message refers to must exist: earlier messages, media, templates. Asks our own store;
 //! asks the provider only about a template that the last sync did not bring, and not for long.
+//! What cannot be looked up while the store is away is let through: the send itself will show.
 
 use super::call::Call;
 use super::messages::Sending;
-use super::reply::store_down;
+use super::reply::look;
 use super::templates;
 use crate::config::WhatsappSender;
 use crate::http::priority::usual_priority;
@@ -52,13 +53,11 @@ pub(super) async fn template(
         return Ok(None);
     };
     let waba = &sending.sender.waba_id;
-    let page = sending
-        .state
-        .library
-        .templates
-        .page(waba)
-        .await
-        .map_err(|it| store_down(&it))?;
+    let templates = &sending.state.library.templates;
+    let page = look(sending.state, templates.page(waba)).await?;
+    let Some(page) = page.or_else(|| templates.last(waba)) else {
+        return Ok(None);
+    };
     let synced = (!page.is_empty()).then(|| of_page(&page, given));
     if let Some(Ok(used)) = synced {
         return Ok(Some(used));
@@ -92,9 +91,8 @@ pub(super) async fn need_message(
     path: &str,
     wamid: &str,
 ) -> Result<(), GraphError> {
-    let known = knows_message(sending.state, sending.sender, wamid)
-        .await
-        .map_err(|it| store_down(&it))?;
+    let looking = knows_message(sending.state, sending.sender, wamid);
+    let known = look(sending.state, looking).await?.unwrap_or(true);
     let mend = "is no id of a message that this number sent or received: use the id of the send \
                 reply or of the webhook";
     if known {
@@ -105,9 +103,10 @@ pub(super) async fn need_message(
 }
 
 async fn need_media(sending: &Sending<'_>, id: &str) -> Result<(), GraphError> {
-    let known = known_media(sending.state, sending.sender, id)
-        .await
-        .map_err(|it| store_down(&it))?;
+    let looking = known_media(sending.state, sending.sender, id);
+    let Some(known) = look(sending.state, looking).await? else {
+        return Ok(());
+    };
     let mend =
         "is not a valid WhatsApp business account media attachment ID: upload the file first";
     match known {
@@ -127,6 +126,10 @@ pub(crate) async fn knows_message(
         None => None,
         Some((id, Direction::Outbound)) => {
             let found = store.message(MessageId(id)).await?;
+            // It may be on its way from the spool into the store.
+            if found.is_none() && state.engine.spool().is_some_and(|it| it.in_use) {
+                return Ok(true);
+            }
             found.map(|it| it.message.sender)
         }
         Some((id, Direction::Inbound)) => store.inbound(InboundId(id)).await?.map(|it| it.sender),

@@ -2,6 +2,7 @@
 //! engine and answers once it is safe. Never talks to the provider about sending it.
 
 use super::call::{Call, Params, path};
+use super::reply::look;
 use super::{checks, forward, mark_read, reply};
 use crate::config::WhatsappSender;
 use crate::http::auth::Caller;
@@ -15,12 +16,13 @@ use bytes::Bytes;
 use holdline_channels::phone::Phone;
 use holdline_channels::whatsapp::wire::ids::{Direction, wamid_of};
 use holdline_channels::whatsapp::wire::{self, GraphError, Request, parse_request};
-use holdline_core::ChannelKind;
+use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::records::WA_USER;
 use holdline_engine::request::{
     Accepted, AnswerFacts, AnswerMaker, IdempotencyKey, NewMessage, Recipient, Refusal,
 };
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -157,16 +159,16 @@ async fn recipient(
 /// By the number of the person, where we know it: user ids of ours mean nothing to WhatsApp.
 async fn by_user_id(state: &AppState, user: &str) -> Result<(Recipient, Shown), GraphError> {
     let store = state.engine.store();
-    let known = store.contact_by_address(WA_USER, user).await;
-    let known = known.map_err(|error| reply::store_down(&error))?;
     let ours = people::contact_of(user);
-    let contact = match (known, ours) {
-        (Some(contact), _) => Some(contact),
-        (None, Some(id)) => store
-            .contact(id)
-            .await
-            .map_err(|error| reply::store_down(&error))?,
-        (None, None) => None,
+    let looking = async {
+        match (store.contact_by_address(WA_USER, user).await?, ours) {
+            (Some(contact), _) => Ok(Some(contact)),
+            (None, Some(id)) => store.contact(id).await,
+            (None, None) => Ok(None),
+        }
+    };
+    let Some(contact) = look(state, looking).await? else {
+        return Ok(unknown_user(user, ours));
     };
     let number = contact
         .as_ref()
@@ -188,6 +190,21 @@ async fn by_user_id(state: &AppState, user: &str) -> Result<(Recipient, Shown), 
             user: Some(user.to_owned()),
         },
     ))
+}
+
+/// While the store is away nobody knows the number behind a user id.
+fn unknown_user(user: &str, ours: Option<ContactId>) -> (Recipient, Shown) {
+    let to = match ours {
+        Some(id) => Recipient::Contact(id),
+        None => Recipient::WaUser(user.to_owned()),
+    };
+    let user = user.to_owned();
+    let shown = Shown {
+        input: user.clone(),
+        number: None,
+        user: Some(user),
+    };
+    (to, shown)
 }
 
 fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, GraphError> {
@@ -235,7 +252,8 @@ fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
     if let Some(user) = shown.user {
         contact.insert("user_id".into(), user.into());
     }
-    Box::new(move |facts: &AnswerFacts| {
+    let contact = Value::Object(contact);
+    Arc::new(move |facts: &AnswerFacts| {
         let mut message = Map::new();
         message.insert(
             "id".into(),
@@ -246,7 +264,7 @@ fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
         }
         let answer = json!({
             "messaging_product": "whatsapp",
-            "contacts": [Value::Object(contact)],
+            "contacts": [contact],
             "messages": [Value::Object(message)],
         });
         Bytes::from(answer.to_string())
@@ -256,12 +274,12 @@ fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdline_core::{ContactId, MessageId, Timestamp};
+    use holdline_core::{MessageId, Timestamp};
 
     fn answer(shown: Shown, template: bool) -> Value {
         let facts = AnswerFacts {
             id: MessageId(9),
-            contact: ContactId(1),
+            contact: Some(ContactId(1)),
             accepted_at: Timestamp(0),
         };
         serde_json::from_slice(&answer_maker(shown, template)(&facts)).unwrap()
@@ -317,6 +335,7 @@ mod tests {
             &Refusal::Unavailable {
                 retry_after_s: 1,
                 why: "disk".into(),
+                away: false,
             },
             503,
             2,

@@ -56,6 +56,15 @@ pub(crate) fn store_down(error: &StoreError) -> GraphError {
     GraphError::unavailable(STORE_RETRY_S)
 }
 
+/// What the store says; `None` while it is away and the spool takes what comes unlooked at.
+pub(super) async fn look<T>(
+    state: &AppState,
+    asking: impl Future<Output = Result<T, StoreError>>,
+) -> Result<Option<T>, GraphError> {
+    let answer = state.engine.look(asking).await;
+    answer.map_err(|error| store_down(&error))
+}
+
 /// The provider does not answer a call that only it can answer.
 pub(crate) fn provider_down() -> GraphError {
     let details = "WhatsApp does not answer now, and only it knows the answer: try again later";

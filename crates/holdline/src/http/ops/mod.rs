@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use holdline_core::Timestamp;
 use holdline_core::health::Health;
+use holdline_engine::SpoolStatus;
 use holdline_engine::ports::records::HoldRecord;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -35,8 +36,12 @@ async fn alive() -> &'static str {
 
 /// 200 when all is well, else 503 with a line for each fault.
 async fn ready(State(state): State<AppState>) -> Response {
+    let read_fault = store_fault(&state).await;
+    if let Some(status) = state.engine.spool().filter(|it| it.in_use) {
+        return spooling(&status, state.engine.now());
+    }
     let faults: Vec<&str> = [
-        store_fault(&state).await,
+        read_fault,
         write_fault(&state),
         driver_fault(state.engine.turned_at(), state.engine.now()),
     ]
@@ -53,6 +58,24 @@ async fn ready(State(state): State<AppState>) -> Response {
         format!("{}\n", faults.join("\n")),
     )
         .into_response()
+}
+
+/// While the store is away the node takes work as long as its spool has room.
+fn spooling(status: &SpoolStatus, now: Timestamp) -> Response {
+    let (size, mib) = (status.size, 1024.0 * 1024.0);
+    let oldest_s = status.oldest_at.map_or(0, |at| now.since_ms(at) / 1_000);
+    let line = format!(
+        "{} records in the spool until the database has them: {:.1} of {:.0} MiB, the oldest \
+         {oldest_s} s old\n",
+        size.records,
+        size.bytes as f64 / mib,
+        size.bytes_max as f64 / mib,
+    );
+    if status.is_full {
+        let retry = [(header::RETRY_AFTER, "5")];
+        return (StatusCode::SERVICE_UNAVAILABLE, retry, line).into_response();
+    }
+    format!("ready\n{line}").into_response()
 }
 
 async fn metrics(State(state): State<AppState>) -> Response {
@@ -80,6 +103,10 @@ async fn metrics(State(state): State<AppState>) -> Response {
     let last = [
         scopes::text(&engine.routes(), &holds(&state, now).await, now),
         store_text(&state),
+        state
+            .engine
+            .spool()
+            .map_or_else(String::new, |it| spool_text(&it, now)),
         counts::text(&engine.counts()),
     ];
     let text = counts::joined(&state.metrics.text(), &last.concat());
@@ -114,6 +141,24 @@ fn store_text(state: &AppState) -> String {
     rows.into_iter().map(one).collect()
 }
 
+fn spool_text(status: &SpoolStatus, now: Timestamp) -> String {
+    let oldest_ms = status.oldest_at.map_or(0, |at| now.since_ms(at));
+    let gauges = [
+        ("spool_in_use", f64::from(u8::from(status.in_use))),
+        ("spool_records", status.size.records as f64),
+        ("spool_bytes", status.size.bytes as f64),
+        ("spool_bytes_max", status.size.bytes_max as f64),
+        ("spool_oldest_age_seconds", oldest_ms as f64 / 1_000.0),
+        ("spool_set_aside", status.size.aside as f64),
+    ];
+    let gauge = |(name, value): (&str, f64)| {
+        format!("# TYPE holdline_{name} gauge\nholdline_{name} {value}\n")
+    };
+    let text: String = gauges.into_iter().map(gauge).collect();
+    let drained = status.drained;
+    format!("{text}# TYPE holdline_spool_drained counter\nholdline_spool_drained_total {drained}\n")
+}
+
 /// What operators say now; nothing while the store does not answer.
 async fn holds(state: &AppState, now: Timestamp) -> Vec<HoldRecord> {
     let found = timeout(STORE_WAIT, state.engine.store().holds()).await;
@@ -123,7 +168,8 @@ async fn holds(state: &AppState, now: Timestamp) -> Vec<HoldRecord> {
 }
 
 async fn store_fault(state: &AppState) -> Option<&'static str> {
-    match timeout(STORE_WAIT, state.engine.store().setting("ready")).await {
+    let asking = state.engine.look(state.engine.store().setting("ready"));
+    match timeout(STORE_WAIT, asking).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the store cannot be read");
@@ -152,6 +198,29 @@ fn driver_fault(turned_at: Timestamp, now: Timestamp) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_with_room_in_its_spool_is_ready_and_says_what_waits() {
+        let mut status = SpoolStatus {
+            in_use: true,
+            oldest_at: Some(Timestamp(1_000)),
+            ..SpoolStatus::default()
+        };
+        (status.size.records, status.size.bytes_max) = (7, 8 << 20);
+        let answer = |status: &SpoolStatus| spooling(status, Timestamp(61_000)).status();
+        assert_eq!(answer(&status), StatusCode::OK);
+        let text = spool_text(&status, Timestamp(61_000));
+        for line in [
+            "holdline_spool_in_use 1",
+            "holdline_spool_records 7",
+            "holdline_spool_oldest_age_seconds 60",
+            "holdline_spool_drained_total 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}: {text}");
+        }
+        status.is_full = true;
+        assert_eq!(answer(&status), StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[test]
     fn a_driver_that_has_not_turned_for_long_is_a_fault() {

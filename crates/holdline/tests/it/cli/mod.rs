@@ -3,6 +3,7 @@
 
 mod doctor;
 mod local;
+mod migrate;
 mod stop;
 mod store;
 

@@ -41,6 +41,8 @@ pub(super) struct Load {
     messages: u32,
     next: AtomicU32,
     promised: Mutex<BTreeMap<u32, Promise>>,
+    /// Requests that got no 200.
+    refused: AtomicU32,
     begin: Instant,
 }
 
@@ -58,11 +60,13 @@ struct Promise {
 pub(super) struct Verdict {
     accepted: usize,
     took: Duration,
-    doubled: usize,
+    pub(super) doubled: usize,
     /// Longest time from the app's first request to the first copy at the person.
     longest_ms: u64,
     /// Longest time until the app had its answer, its own repeats included.
-    longest_answer_ms: u64,
+    pub(super) longest_answer_ms: u64,
+    /// Requests that got no 200, and were made again.
+    pub(super) refused: u32,
 }
 
 impl std::fmt::Display for Verdict {
@@ -95,6 +99,7 @@ impl Load {
             messages,
             next: AtomicU32::new(0),
             promised: Mutex::default(),
+            refused: AtomicU32::new(0),
             begin: Instant::now(),
         });
         let senders = (0..SENDERS).map(|_| tokio::spawn(send_all(Arc::clone(&load))));
@@ -139,6 +144,7 @@ impl Load {
             took,
             doubled: check(stack, &promised, &copies).await,
             longest_ms: promised.iter().filter_map(arrival).max().unwrap_or(0),
+            refused: self.refused.load(Ordering::SeqCst),
             longest_answer_ms: promised.values().map(|it| it.answer_ms).max().unwrap_or(0),
         }
     }
@@ -180,6 +186,7 @@ async fn send_all(load: Arc<Load>) {
                     .insert(marker, promise);
                 break;
             }
+            load.refused.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -221,7 +228,8 @@ async fn all_ended(stack: &Stack) -> usize {
                 if !["delivered", "expired", "failed", "cancelled"].contains(&state) {
                     return None;
                 }
-                count += 1;
+                // Without a channel it is the repeat of another, by its key: nothing was sent.
+                count += usize::from(!message["channel"].is_null());
             }
         }
     })

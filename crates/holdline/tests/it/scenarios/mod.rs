@@ -4,9 +4,11 @@
 mod crash;
 mod faults;
 mod load;
+mod moving;
 mod nodes;
 mod outages;
 mod receipts;
+mod spool;
 
 use crate::stack::{Options, Stack, until};
 

@@ -161,7 +161,11 @@ async fn template_of(
     waba: &str,
     filled: &Template,
 ) -> Answer<Option<TemplateRecord>> {
-    let page = state.library.templates.page(waba).await?;
+    let book = &state.library.templates;
+    let page = state.engine.look(book.page(waba)).await?;
+    let Some(page) = page.or_else(|| book.last(waba)) else {
+        return Ok(None);
+    };
     let refused = |what: &str, fix| {
         let fault = FieldFault::new("/message/template/name", what, fix);
         Err(Problem::invalid(vec![fault]))

@@ -64,7 +64,8 @@ async fn templates(
     plan: &[Hop],
 ) -> Answer<Vec<TemplateRecord>> {
     if plan.iter().any(|hop| hop.template.is_some()) {
-        Ok(state.engine.store().templates(&sender.waba_id).await?)
+        let asking = state.engine.store().templates(&sender.waba_id);
+        Ok(state.engine.look(asking).await?.unwrap_or_default())
     } else {
         Ok(Vec::new())
     }
@@ -85,7 +86,7 @@ impl HopReader<'_> {
             self.fault("channel", "is no configured channel", propose(name, set_up));
             return None;
         };
-        if !target.reach.contains(&kind) {
+        if target.is_known && !target.reach.contains(&kind) {
             let fix = format!("add a {name} address to the contact, or leave the hop out");
             self.fault("channel", "the recipient has no address there", fix);
             return None;

@@ -3,7 +3,7 @@
 
 use super::view::{self, MessageSummary, MessageView, StateName, message_id};
 use crate::http::api::input::{Caller, Params};
-use crate::http::api::problem::{Answer, Errors, Problem, ProblemBody};
+use crate::http::api::problem::{Answer, Errors, Kind, Problem, ProblemBody};
 use crate::http::auth;
 use crate::http::state::AppState;
 use axum::Json;
@@ -14,6 +14,8 @@ use holdline_engine::ports::store::MessageFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// When what is in the spool may be in the store.
+const SPOOL_RETRY_S: u32 = 5;
 const PARAMS: [&str; 4] = ["before", "limit", "state", "contact"];
 
 /// A page of messages, the newest first.
@@ -103,6 +105,11 @@ pub(super) async fn own_message(
     id: MessageId,
 ) -> Answer<StoredMessage> {
     let found = state.engine.store().message(id).await?;
+    if found.is_none() && state.engine.spool().is_some_and(|it| it.in_use) {
+        // It may be on its way from the spool into the store.
+        let detail = "not everything that was accepted is in the database yet";
+        return Err(Problem::retry(Kind::Unavailable, detail, SPOOL_RETRY_S));
+    }
     let senders = caller.sees(&state.config);
     let own = found.filter(|stored| {
         let message = &stored.message;

@@ -14,6 +14,8 @@ pub(super) struct Target {
     pub(super) recipient: Recipient,
     /// As the caller wrote it.
     pub(super) input: String,
+    /// The store was asked; while it is away nobody knows what else the person can be reached by.
+    pub(super) is_known: bool,
     /// Channels with an address of this person.
     pub(super) reach: Vec<ChannelKind>,
     /// The digits of a phone number, or a WhatsApp user id: what the Cloud API would be told.
@@ -102,12 +104,14 @@ fn input(to: &To) -> String {
 async fn by_contact(state: &AppState, text: &str) -> Answer<Target> {
     let unknown = || invalid("/to/contact", "there is no such contact", "create it first");
     let id = ContactId::parse(text).ok_or_else(unknown)?;
-    let contact = state
-        .engine
-        .store()
-        .contact(id)
-        .await?
-        .ok_or_else(unknown)?;
+    let looking = state.engine.store().contact(id);
+    let Some(found) = state.engine.look(looking).await? else {
+        return Ok(Target {
+            is_known: false,
+            ..Target::new(Recipient::Contact(id), text.to_owned())
+        });
+    };
+    let contact = found.ok_or_else(unknown)?;
     Ok(target(
         state,
         Recipient::Contact(id),
@@ -122,11 +126,9 @@ async fn by_address(
     value: String,
     input: String,
 ) -> Answer<Target> {
-    let known = state
-        .engine
-        .store()
-        .contact_by_address(channel, &value)
-        .await?;
+    let looking = state.engine.store().contact_by_address(channel, &value);
+    let known = state.engine.look(looking).await?;
+    let is_known = known.is_some();
     let recipient = if channel == WA_USER {
         Recipient::WaUser(value.clone())
     } else {
@@ -135,14 +137,11 @@ async fn by_address(
             value: value.clone(),
         }
     };
-    let mut target = match known {
+    let mut target = match known.flatten() {
         Some(contact) => target(state, recipient, input, &contact),
         None => Target {
-            recipient,
-            input,
-            reach: Vec::new(),
-            phone: None,
-            wa_user: None,
+            is_known,
+            ..Target::new(recipient, input)
         },
     };
     target.add(state, channel, &value);
@@ -150,13 +149,7 @@ async fn by_address(
 }
 
 fn target(state: &AppState, recipient: Recipient, input: String, of: &ContactRecord) -> Target {
-    let mut target = Target {
-        recipient,
-        input,
-        reach: Vec::new(),
-        phone: None,
-        wa_user: None,
-    };
+    let mut target = Target::new(recipient, input);
     for address in &of.addresses {
         target.add(state, address.channel, address.value.expose());
     }
@@ -164,6 +157,17 @@ fn target(state: &AppState, recipient: Recipient, input: String, of: &ContactRec
 }
 
 impl Target {
+    const fn new(recipient: Recipient, input: String) -> Self {
+        Self {
+            recipient,
+            input,
+            is_known: true,
+            reach: Vec::new(),
+            phone: None,
+            wa_user: None,
+        }
+    }
+
     fn add(&mut self, state: &AppState, channel: ChannelKind, value: &str) {
         let digits = || Some(value.trim_start_matches('+').to_owned());
         if channel == WA_USER {

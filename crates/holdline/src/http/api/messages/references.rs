@@ -29,7 +29,10 @@ pub(super) async fn check(
 ) -> Answer<()> {
     let mut faults = messages(state, from.sender, body).await?;
     for id in media_ids(content) {
-        let found = known_media(state, from.sender, id).await?;
+        let looking = known_media(state, from.sender, id);
+        let Some(found) = state.engine.look(looking).await? else {
+            continue;
+        };
         let owner = found.and_then(|media| state.sender(&media.sender));
         if !owner.is_some_and(|owner| from.caller.may_use(&state.config, owner)) {
             faults.push(FieldFault::new(
@@ -56,7 +59,8 @@ async fn messages(
         let Some(id) = body.pointer(at).and_then(Value::as_str) else {
             continue;
         };
-        if !knows_message(state, sender, id).await? {
+        let looking = knows_message(state, sender, id);
+        if !state.engine.look(looking).await?.unwrap_or(true) {
             let fix = "use the `wamid` of a message that this sender sent or received";
             faults.push(FieldFault::new(
                 format!("/message{at}"),

@@ -19,8 +19,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use holdline_channels::whatsapp::wire::ids::{Direction, wamid_of};
-use holdline_core::{MessageId, Timestamp};
+use holdline_core::{ContactId, MessageId, Timestamp};
 use holdline_engine::request::{Accepted, AnswerFacts, IdempotencyKey, NewMessage};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
@@ -200,7 +201,7 @@ async fn new_message(
         expires_at,
         hops,
         idempotency,
-        answer: Box::new(answer),
+        answer: Arc::new(answer),
     })
 }
 
@@ -227,7 +228,7 @@ fn answer(facts: &AnswerFacts) -> Bytes {
     let sent = SentMessage {
         id: facts.id.hex(),
         wamid: wamid_of(facts.id.0, Direction::Outbound),
-        contact: facts.contact.hex(),
+        contact: facts.contact.map(ContactId::hex),
         state: "waiting".to_owned(),
         accepted_at: rfc3339(facts.accepted_at),
     };

@@ -21,8 +21,10 @@ pub(crate) struct SentMessage {
     pub(crate) id: String,
     /// The same id as the WhatsApp Cloud API shapes it.
     pub(crate) wamid: String,
-    /// The contact it goes to.
-    pub(crate) contact: String,
+    /// The contact it goes to. Left out while the database is away and only an address is known:
+    /// the message will tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contact: Option<String>,
     /// Always `waiting`: delivery begins now.
     pub(crate) state: String,
     pub(crate) accepted_at: String,

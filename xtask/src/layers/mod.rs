@@ -47,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-servers",
         ],
     ),
+    ("holdline-load", &["holdline-sim"]),
     ("xtask", &[]),
 ];
 
@@ -87,7 +88,7 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "anyhow",
-        users: &["holdline", "xtask"],
+        users: &["holdline", "holdline-load", "xtask"],
         tests: Tests::Bound,
     },
 ];
@@ -220,5 +221,4 @@ fn manifest_of(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "layers_tests.rs"]
 mod tests;
