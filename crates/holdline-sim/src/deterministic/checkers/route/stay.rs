@@ -1,5 +1,6 @@
-//! Where every route is bad a message stays: it does not go back and forth between bad ones, and is
-//! not tried without end. What goes by a route that is being tested is a test, not a change of mind.
+//! Where every route is bad a message stays: it does not go back and forth between bad ones, and
+//! is not tried without end. What goes by a route that is being tested is a test, not a change of
+//! mind.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
