@@ -6,6 +6,7 @@ pub mod fuzz;
 pub mod layers;
 pub mod load;
 pub mod packages;
+pub mod sim;
 pub mod tasks;
 pub mod tidy;
 pub mod workspace;

@@ -3,7 +3,7 @@
 //! `fmt`).
 
 use crate::fault::{Fault, report};
-use crate::{fuzz, layers, load, packages, tidy, workspace};
+use crate::{fuzz, layers, load, packages, sim, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,6 +28,10 @@ Usage: cargo xtask <command>
   bench detect [--json] [word]
                  replay outages and healthy months against the detector's targets, some minutes;
                  with a word only the rows of that group; fails when a row falls short
+  sim [--seeds N] [--seed S] [--trace] [--nightly] [--json]
+                 the real engine on a virtual clock, with faults drawn from a seed, and checkers of
+                 every promise; `cargo xtask sim --help` tells the rest. Exit code 1 when a promise
+                 was broken
   bench limits [--waiting N] [--filled FOLDER] [--json]
                  the released server with a million messages waiting: its start, memory, disk and
                  rate; some minutes; fails when a row falls short
@@ -64,6 +68,7 @@ pub fn run(name: &str, arguments: &[String]) -> Option<Result<()>> {
         "packages" => check_packages(&root),
         "fuzz" => fuzz::run(&root, arguments),
         "bench" => bench(&root, arguments),
+        "sim" => sim::run(&root, arguments),
         "soak" => load::run(&root, name, arguments),
         "docs" => docs(&root),
         _ => return None,

@@ -389,8 +389,9 @@ impl HelpLoop {
     pub async fn run(mut self) {
         loop {
             let wish = tokio::select! {
-                wish = self.wishes.recv() => wish,
+                biased;
                 () = self.shared.stop.stopped() => None,
+                wish = self.wishes.recv() => wish,
             };
             let Some(number) = wish else { return };
             let message = keywords::help_message(&self.shared, number);

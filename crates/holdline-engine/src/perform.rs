@@ -57,12 +57,9 @@ impl Worker {
         let mut open = true;
         while open || !under_way.is_empty() || !ended.is_empty() {
             let room = under_way.len() + ended.len() < self.slots;
+            // What has ended first: it is bounded by the slots, so new work always gets its turn.
             tokio::select! {
-                work = self.queue.recv(), if open && room => match work {
-                    Some(work) => under_way.push(self.start(work)),
-                    None => open = false,
-                },
-                Some(event) = under_way.next(), if !under_way.is_empty() => ended.push_back(event),
+                biased;
                 place = self.shared.mailbox.reserve(), if !ended.is_empty() => match place {
                     Ok(place) => {
                         if let Some(event) = ended.pop_front() {
@@ -70,6 +67,11 @@ impl Worker {
                         }
                     }
                     Err(_) => return,
+                },
+                Some(event) = under_way.next(), if !under_way.is_empty() => ended.push_back(event),
+                work = self.queue.recv(), if open && room => match work {
+                    Some(work) => under_way.push(self.start(work)),
+                    None => open = false,
                 },
             }
         }
@@ -112,6 +114,7 @@ async fn send(shared: &Shared, channel: &dyn Channel, dispatch: &Dispatch) -> Ou
         .now()
         .plus_ms(shared.config.policy.in_flight_max_ms);
     let outcome = tokio::select! {
+        biased;
         outcome = channel.send(dispatch, &*shared.library) => outcome,
         () = shared.clock.sleep_until(latest) => {
             let words = "the channel gave no outcome in time";

@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use holdline_core::Timestamp;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rows looked at for due events in one read.
@@ -19,8 +19,8 @@ const LOOK_MS_MAX: u64 = 5_000;
 /// To be run by one task.
 pub struct PostLoop {
     shared: Arc<Shared>,
-    under_way: HashSet<i64>,
-    by_endpoint: HashMap<String, usize>,
+    under_way: BTreeSet<i64>,
+    by_endpoint: BTreeMap<String, usize>,
 }
 
 impl std::fmt::Debug for PostLoop {
@@ -33,8 +33,8 @@ impl PostLoop {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
-            under_way: HashSet::new(),
-            by_endpoint: HashMap::new(),
+            under_way: BTreeSet::new(),
+            by_endpoint: BTreeMap::new(),
         }
     }
 
@@ -51,6 +51,7 @@ impl PostLoop {
             let mut done = Vec::new();
             let (due, wake_at) = loop {
                 tokio::select! {
+                    biased;
                     looked = &mut look => break looked,
                     Some(ended) = posts.next(), if !posts.is_empty() => done.push(ended),
                 }
@@ -65,12 +66,13 @@ impl PostLoop {
             }
             let clock = Arc::clone(&self.shared.clock);
             tokio::select! {
+                biased;
+                () = self.shared.stop.stopped() => return,
                 Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {
                     self.ended(seq, &endpoint);
                 }
                 () = self.shared.hooks_wake.notified() => {}
                 () = clock.sleep_until(wake_at) => {}
-                () = self.shared.stop.stopped() => return,
             }
             while let Some(Some((seq, endpoint))) = posts.next().now_or_never() {
                 self.ended(seq, &endpoint);

@@ -7,6 +7,7 @@
 //! [`serve::Sandbox`] performs: sockets, timers and webhook delivery in real time.
 
 pub mod config;
+pub mod deterministic;
 mod draws;
 mod hooks;
 mod outage;

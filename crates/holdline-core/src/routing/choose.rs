@@ -37,7 +37,7 @@ pub fn choose(
         }
         any_left = true;
         let view = routes.view(hop.route);
-        match judge(delivery, index, now, policy, view) {
+        match judge(delivery, index, now, policy, (view, routes)) {
             Judgement::Go => return (Choice::Take(index), passed),
             Judgement::Queue => return (Choice::Queue(index), passed),
             Judgement::Stay(until) => {
@@ -87,7 +87,7 @@ fn judge(
     index: u8,
     now: Timestamp,
     policy: &Policy,
-    view: RouteView,
+    (view, routes): (RouteView, &dyn Routes),
 ) -> Judgement {
     if hop_is_over(delivery, index, now) {
         return Judgement::Pass {
@@ -112,10 +112,11 @@ fn judge(
         },
         Health::Up => open(view),
         Health::Suspect | Health::Degraded => {
-            if out_of_patience(delivery, index, now, policy) {
+            let tried = was_left_for_one_as_good(delivery, index, now, policy, routes);
+            if tried || out_of_patience(delivery, index, now, policy) {
                 Judgement::Pass {
                     cause: Cause::OutOfPatience,
-                    usable: true,
+                    usable: !tried,
                 }
             } else {
                 open(view)
@@ -164,4 +165,24 @@ fn out_of_patience(delivery: &Delivery, index: u8, now: Timestamp, policy: &Poli
     delivery.hop == index
         && delivery.tries > 0
         && now.since_ms(delivery.hop_since) >= policy.patience_ms(delivery.terms.priority)
+}
+
+/// It has been tried, is bad still, and where the delivery is now works no worse: going back would
+/// only be the beginning of going to and fro.
+fn was_left_for_one_as_good(
+    delivery: &Delivery,
+    index: u8,
+    now: Timestamp,
+    policy: &Policy,
+    routes: &dyn Routes,
+) -> bool {
+    let here = delivery.hop;
+    let stands = here != index && delivery.tries > 0 && !delivery.is_spent(here);
+    if !stands || hop_is_over(delivery, here, now) {
+        return false;
+    }
+    let view = routes.view(delivery.hops[usize::from(here)].route);
+    let patience_ms = policy.patience_ms(delivery.terms.priority);
+    let works = view.health.is_usable() && view.blocked_until <= now.plus_ms(patience_ms);
+    works && delivery.attempts.iter().any(|it| it.hop == index)
 }

@@ -4,6 +4,7 @@
 //! Leases decide who works; fences in each commit decide whose work counts. A node that was away
 //! too long finds its commits refused, and nothing leaves that was not committed.
 
+mod crowd;
 pub(crate) mod handoff;
 pub(crate) mod share;
 pub(crate) mod signals;
@@ -103,6 +104,7 @@ pub struct ClusterLoop {
     wanted: Vec<Lease>,
     /// Drained partitions that go with the next beat.
     give: Partitions,
+    crowd: crowd::Crowd,
     /// Ends when the driver has.
     driver_ended: oneshot::Receiver<()>,
 }
@@ -127,6 +129,7 @@ impl ClusterLoop {
             config: shared.config.cluster.clone(),
             wanted: health.chain([Lease::Upkeep]).collect(),
             give: Partitions::NONE,
+            crowd: crowd::Crowd::default(),
             driver_ended,
         }
     }
@@ -198,7 +201,7 @@ impl ClusterLoop {
         if self.shared.mailbox.send(event).await.is_ok() {
             self.give = drained.await.unwrap_or_default();
         }
-        Ok(())
+        self.mind_the_crowd(&config.node, &view).await
     }
 
     /// Hands the driver what waits for leases of this node, and waits until it is done. True when

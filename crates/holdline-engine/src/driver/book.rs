@@ -106,7 +106,13 @@ impl Book {
             self.ended.push(id);
         }
         if entry.ordered {
-            self.order.entry(key).or_default().push_back(id);
+            let queue = self.order.entry(key).or_default();
+            // What comes from the store may be older than what is here already.
+            let place = match entry.record {
+                Some(_) => queue.len(),
+                None => queue.partition_point(|other| *other < id),
+            };
+            queue.insert(place, id);
         }
         count(&mut self.waiting, &mut entry);
         self.entries.insert(id, entry);
@@ -384,5 +390,40 @@ fn holds_order(state: State, now: Timestamp) -> bool {
         State::Waiting { due } => due.since_ms(now) <= ORDER_WAIT_MAX_MS,
         State::InFlight { .. } => true,
         State::InDoubt { .. } | State::Placed { .. } | State::Ended { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdline_core::message::{ClassSet, DuplicateRule, Hop, Success, Terms};
+
+    fn loaded(id: u128) -> Entry {
+        let terms = Terms {
+            priority: Priority::Service,
+            duplicate_rule: DuplicateRule::Reconcile,
+            created_at: Timestamp(0),
+            expires_at: Timestamp(1_000),
+        };
+        let hop = Hop {
+            route: RouteIx(0),
+            receipt_wait_ms: 0,
+            wait_is_explicit: false,
+            ttl_ms: 0,
+            success: Success::Delivered,
+            on: ClassSet::default(),
+        };
+        let delivery = Delivery::new(MessageId(id), terms, Box::new([hop]));
+        Entry::new(delivery, ContactId(1), "app".into(), "sender".into())
+    }
+
+    #[test]
+    fn what_is_read_newest_first_still_leaves_oldest_first() {
+        let mut book = Book::default();
+        for id in [3, 1, 2] {
+            book.insert(loaded(id));
+        }
+        let first: Vec<u128> = (1..=3).filter(|id| book.may_go(MessageId(*id))).collect();
+        assert_eq!(first, [1]);
     }
 }

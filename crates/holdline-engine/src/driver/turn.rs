@@ -5,7 +5,7 @@ use crate::ports::{Group, Op, StoreError};
 use crate::request::{Accepted, Refusal};
 use bytes::Bytes;
 use holdline_core::{ContactId, MessageId, Timestamp};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
@@ -51,7 +51,7 @@ pub(crate) struct Turn {
     pub(crate) done: Vec<oneshot::Sender<()>>,
     /// Events for apps were queued.
     pub(crate) hooks: bool,
-    by_message: HashMap<MessageId, usize>,
+    by_message: BTreeMap<MessageId, usize>,
 }
 
 impl Turn {
@@ -66,7 +66,7 @@ impl Turn {
             fences: Vec::new(),
             done: Vec::new(),
             hooks: false,
-            by_message: HashMap::new(),
+            by_message: BTreeMap::new(),
         }
     }
 

@@ -66,6 +66,8 @@ pub(crate) async fn direct(
     let partition = Partition::of_contact(contact);
     let accepted = if shared.owns(partition) {
         submit(shared, prepared).await?
+    } else if shared.is_crowded(partition) {
+        return Err(Refusal::Busy { retry_after_s: 10 });
     } else {
         leave_to(shared, partition, prepared).await?
     };

@@ -28,6 +28,9 @@ use tokio::sync::mpsc;
 
 /// Pause before webhooks that could not be worked off are read again.
 const RAW_AGAIN_MS: u64 = 500;
+/// How often it is looked for webhooks that nobody works on: their node died, or the partition
+/// was taken over before they were stored.
+const RAW_LOOK_MS: u64 = 10_000;
 /// Ids drawn to find one in a partition of this node: with 16 nodes one in ten thousand fails.
 const RAW_IDS_DRAWN: usize = 144;
 /// Messages looked at to find the choices a reply may mean.
@@ -82,6 +85,10 @@ async fn keep(shared: &Shared, raw: &RawInbound) -> Result<bool, StoreError> {
         return spooling.take(shared, raw).await;
     }
     let committed = shared.batcher.commit(vec![Op::Raw(raw.clone())]).await;
+    if let Err(StoreError::Ambiguous(_)) = &committed {
+        // The provider is told to come again; what is stored all the same has to be read too.
+        shared.read_raw_again();
+    }
     let committed =
         committed.inspect_err(|error| shared.storing.failed(error, shared.clock.now()))?;
     debug_assert!(committed.is_ok(), "a raw webhook conflicts with nothing");
@@ -94,6 +101,11 @@ fn raw_id(shared: &Shared, now: Timestamp) -> u128 {
     let mut own = std::iter::repeat_with(draw).take(RAW_IDS_DRAWN);
     own.find(|id| shared.owns(Partition::of(*id)))
         .unwrap_or_else(draw)
+}
+
+/// It has had its time; nodes' clocks may differ.
+fn is_left_behind(raw: &RawInbound, now: Timestamp) -> bool {
+    raw.received_at > now || now.since_ms(raw.received_at) >= RAW_LOOK_MS
 }
 
 /// To be run by one task.
@@ -115,25 +127,36 @@ impl ReceiveLoop {
 
     /// Reads what is stored and not read yet, then what comes, until the engine stops.
     pub async fn run(mut self) {
+        let mut look_at = self.shared.clock.now().plus_ms(RAW_LOOK_MS);
         loop {
             if self.shared.raw_overflow.swap(false, Ordering::SeqCst) {
-                self.read_stored().await;
+                self.read_stored(|_| true).await;
             }
+            let clock = Arc::clone(&self.shared.clock);
+            look_at = look_at.min(clock.now().plus_ms(RAW_LOOK_MS));
+            // The queue after what went wrong: what waits in it is in the store too, and read again
+            // from there. What was left behind by others comes when there is nothing else.
             tokio::select! {
-                raw = self.queue.recv() => match raw {
-                    Some(raw) => self.read(&raw).await,
-                    None => return,
-                },
+                biased;
+                () = self.shared.stop.stopped() => return,
                 () = self.shared.raw_wake.notified() => {
                     let now = self.shared.clock.now();
                     self.shared.clock.sleep_until(now.plus_ms(RAW_AGAIN_MS)).await;
                 }
-                () = self.shared.stop.stopped() => return,
+                raw = self.queue.recv() => match raw {
+                    Some(raw) => self.read(&raw).await,
+                    None => return,
+                },
+                () = clock.sleep_until(look_at) => {
+                    let now = clock.now();
+                    self.read_stored(|raw| is_left_behind(raw, now)).await;
+                    look_at = now.plus_ms(RAW_LOOK_MS);
+                }
             }
         }
     }
 
-    async fn read_stored(&self) {
+    async fn read_stored(&self, wanted: impl Fn(&RawInbound) -> bool) {
         let mut after = None;
         loop {
             let page = match self
@@ -151,7 +174,7 @@ impl ReceiveLoop {
             };
             let Some(last) = page.last() else { return };
             after = Some(last.id);
-            for raw in &page {
+            for raw in page.iter().filter(|raw| wanted(raw)) {
                 self.read(raw).await;
             }
         }

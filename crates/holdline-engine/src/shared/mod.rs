@@ -21,7 +21,7 @@ use crate::shared::storing::Storing;
 use crate::spool::Spooling;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, mpsc};
 
@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) handoff_wake: Notify,
     /// What this node holds; empty and of no meaning where there is only one.
     held: RwLock<Arc<Held>>,
+    /// Partitions of other nodes that have as many open messages as they may.
+    crowded: AtomicU64,
     pub(crate) endpoints: Endpoints,
     pub(crate) hooks_wake: Notify,
     pub(crate) stop: Stop,
@@ -125,6 +127,7 @@ impl Shared {
             raw_wake: Notify::new(),
             handoff_wake: Notify::new(),
             held: RwLock::default(),
+            crowded: AtomicU64::new(Partitions::NONE.0),
             endpoints,
             hooks_wake: Notify::new(),
             stop: Stop::default(),
@@ -193,6 +196,15 @@ impl Shared {
             Some(_) => self.held().partitions(),
             None => Partitions::ALL,
         }
+    }
+
+    pub(crate) fn set_crowded(&self, partitions: Partitions) {
+        self.crowded.store(partitions.0, Ordering::Relaxed);
+    }
+
+    /// Whether the node that drives this partition can take no more.
+    pub(crate) fn is_crowded(&self, partition: Partition) -> bool {
+        Partitions(self.crowded.load(Ordering::Relaxed)).has(partition)
     }
 
     pub(crate) fn publish(&self, open: usize, now: Timestamp) {

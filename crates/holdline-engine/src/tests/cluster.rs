@@ -3,11 +3,13 @@
 
 use super::rig::{Peers, Rig, broken};
 use crate::memory::MemoryStore;
-use crate::ports::Store;
 use crate::ports::cluster::{Beat, Lease, Partition};
+use crate::ports::records::RawInbound;
+use crate::ports::{Group, Op, Partitions, Store};
 use crate::request::Refusal;
+use bytes::Bytes;
 use holdline_core::health::Health;
-use holdline_core::{MessageId, Timestamp};
+use holdline_core::{ChannelKind, MessageId, Redacted, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -223,6 +225,63 @@ async fn one_node_decides_and_all_act_on_it() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(round < 199, "never Up again");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_nobody_works_on_is_found() {
+    let (store, peers) = (store(), Peers::default());
+    let _a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let left_behind = RawInbound {
+        id: 77,
+        channel: ChannelKind::WHATSAPP,
+        received_at: Timestamp(0),
+        query: String::new(),
+        body: Redacted::new(Bytes::new()),
+    };
+    // As by a node that died right after, when its partition had just gone to another.
+    let stored = vec![Group(vec![Op::Raw(left_behind)])];
+    store.commit(stored.into()).await.expect("commits");
+    for _ in 0..600 {
+        let open = store.raw_open(Partitions::ALL, None, 1).await;
+        if open.expect("reads").is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody read it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_more_is_taken_for_a_node_that_has_as_much_as_it_may() {
+    const MAX: usize = 20;
+    /// Word of it takes a second or two.
+    const SPARE: usize = 40;
+    let (store, peers) = (store(), Peers::default());
+    peers.whatsapp.usually(broken());
+    peers.sms.usually(broken());
+    let a = Rig::small_node(&store, "a", &peers, MAX).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let b = Rig::small_node(&store, "b", &peers, 100_000).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    let mut refused = 0;
+    for n in 0..600 {
+        match b.send(&format!("+1{n:04}"), "hello").await {
+            Ok(_) => {}
+            Err(Refusal::Busy { .. }) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (of_a, of_b) = (open_at(&a), open_at(&b));
+    assert!(of_a <= MAX + SPARE, "{of_a}");
+    assert!(of_b > 200, "{of_b}");
+    assert!(refused > 100, "{refused}");
+}
+
+fn open_at(node: &Rig) -> usize {
+    let totals = node.engine.totals();
+    totals.waiting + totals.in_flight + totals.in_doubt + totals.placed
 }
 
 fn is(node: &Rig, health: Health) -> bool {

@@ -326,7 +326,29 @@ impl Rig {
 
     /// One of several nodes on a store.
     pub(super) async fn node(store: &Arc<MemoryStore>, name: &str, peers: &Peers) -> Self {
-        let mut config = config(GateConfig::default());
+        Self::node_with(store, name, peers, config(GateConfig::default())).await
+    }
+
+    /// One of several nodes, which takes so many open messages.
+    pub(super) async fn small_node(
+        store: &Arc<MemoryStore>,
+        name: &str,
+        peers: &Peers,
+        open_messages_max: usize,
+    ) -> Self {
+        let config = EngineConfig {
+            open_messages_max,
+            ..config(GateConfig::default())
+        };
+        Self::node_with(store, name, peers, config).await
+    }
+
+    async fn node_with(
+        store: &Arc<MemoryStore>,
+        name: &str,
+        peers: &Peers,
+        mut config: EngineConfig,
+    ) -> Self {
         let cluster = ClusterConfig::new(name.to_owned(), format!("http://{name}"));
         config.cluster = Some(cluster);
         let number = u64::from(name.as_bytes()[0]);

@@ -221,5 +221,4 @@ fn manifest_of(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "layers_tests.rs"]
 mod tests;
