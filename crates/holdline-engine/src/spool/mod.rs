@@ -3,8 +3,8 @@
 //!
 //! What comes goes into the spool while the store is known to be away and until the spool is empty
 //! again, so that nothing is overtaken. Webhooks have a lane of their own, which is drained first:
-//! receipts that came late by our own fault must not look like a provider's. Never decides about a message: the ordinary intake does,
-//! when it is drained, under the id that the app was told.
+//! receipts that came late by our own fault must not look like a provider's. Never decides about a
+//! message: the ordinary intake does, when it is drained, under the id that the app was told.
 
 mod drain;
 mod ended;

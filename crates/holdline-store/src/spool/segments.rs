@@ -80,7 +80,7 @@ impl Segments {
                 let copy = path.with_extension(DAMAGED);
                 fs::copy(&path, &copy).map_err(|error| at(&path, &error))?;
                 tracing::error!(file = %copy.display(), bytes = torn,
-                    "a file of the spool is damaged: what is behind the damage is only in this copy");
+                    "a file of the spool is damaged: what is behind that is only in this copy");
             }
             let whole = segment.bytes;
             segment.cut(whole).map_err(|error| at(&path, &error))?;

@@ -36,8 +36,8 @@ section! {
         /// 503, so that outcomes, receipts and replies of what was accepted still find room. 0:
         /// none.
         reserve_mb: u32 = 64, 0 to 1_000_000;
-        /// Folder in which this server keeps what comes in while PostgreSQL cannot be reached, until
-        /// it is back: on a disk that lasts, and for this server alone.
+        /// Folder for what comes in while PostgreSQL cannot be reached, until it is back: on a disk
+        /// that lasts, and for this server alone.
         spool_dir: PathBuf = "holdline-data/spool";
         /// Most of it, in MiB, a quarter of that for webhooks; beyond it they are refused with 503.
         /// 0: nothing is kept there. Always so with SQLite, which is on this machine itself.

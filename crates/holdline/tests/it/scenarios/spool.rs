@@ -1,5 +1,5 @@
-//! A database that goes away under load: no request is refused, and what was accepted meanwhile ends
-//! once, by the word of the providers' ledger.
+//! A database that goes away under load: no request is refused, and what was accepted meanwhile
+//! ends once, by the word of the providers' ledger.
 
 use super::load::{Load, options};
 use super::{quick, until_ended};
