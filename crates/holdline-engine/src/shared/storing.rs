@@ -34,7 +34,11 @@ impl Storing {
         let mut fault = lock(&self.fault);
         let since = fault.as_ref().map_or(now, |fault| fault.since);
         if fault.is_none() {
-            tracing::error!(%error, "nothing can be stored");
+            if error.is_away() {
+                tracing::error!(%error, "the store is away");
+            } else {
+                tracing::error!(%error, "nothing can be stored: new messages are refused");
+            }
         }
         *fault = Some(StoreFault {
             words: error.to_string(),
