@@ -38,7 +38,10 @@ impl Storing {
                 StoreError::Full(_) => {
                     tracing::error!(%error, "nothing can be stored: new messages are refused");
                 }
-                StoreError::Unavailable(_) | StoreError::Ambiguous(_) | StoreError::Corrupt(_) => {
+                StoreError::Unreachable(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Ambiguous(_)
+                | StoreError::Corrupt(_) => {
                     tracing::error!(%error, "nothing can be stored");
                 }
             }
