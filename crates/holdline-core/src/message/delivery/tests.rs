@@ -528,15 +528,6 @@ fn the_duplicate_rule_of_a_message_goes_before_that_of_its_priority() {
 }
 
 #[test]
-fn a_suspect_route_that_has_used_up_patience_is_still_taken_when_it_is_the_only_one() {
-    let mut story = Story::new(delivery(Priority::Emergency, vec![hop(WHATSAPP)]));
-    story.due(0).outcome(10, 1, rejected(FaultClass::Platform));
-    story.world.health[0] = Health::Suspect;
-    story.due(6_000);
-    assert_eq!(story.sent, [0, 0]);
-}
-
-#[test]
 fn a_receipt_after_the_window_settles_a_message_that_still_waits() {
     let mut story = Story::new(delivery(Priority::Service, vec![hop(WHATSAPP)]));
     story.due(0).outcome(1_000, 1, unknown());

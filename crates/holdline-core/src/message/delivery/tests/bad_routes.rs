@@ -16,3 +16,12 @@ fn between_two_bad_routes_a_message_moves_once_and_not_to_and_fro() {
     assert!(moves <= 2, "{:?}", story.sent);
     assert!(story.sent.len() > 6, "{:?}", story.sent);
 }
+
+#[test]
+fn a_suspect_route_that_has_used_up_patience_is_still_taken_when_it_is_the_only_one() {
+    let mut story = Story::new(delivery(Priority::Emergency, vec![hop(WHATSAPP)]));
+    story.due(0).outcome(10, 1, rejected(FaultClass::Platform));
+    story.world.health[0] = Health::Suspect;
+    story.due(6_000);
+    assert_eq!(story.sent, [0, 0]);
+}
