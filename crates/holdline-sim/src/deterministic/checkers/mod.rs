@@ -1,8 +1,20 @@
 //! The promises, one a file: each looks at what can be seen from outside, and at the disk when all
 //! is over, never at what the engine says of itself alone.
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new kind of fact concerns the checkers that are written for it"
+)]
 mod edge;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new kind of fact concerns the checkers that are written for it"
+)]
 mod message;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new kind of fact concerns the checkers that are written for it"
+)]
 mod route;
 
 use super::chronicle::Wrong;

@@ -265,25 +265,20 @@ impl Channel for SimChannel {
     }
 
     async fn send(&self, dispatch: &Dispatch, library: &dyn Library) -> Outcome {
-        match self.stage.sabotage {
-            Sabotage::LeavesTheCall => {
-                let again = Self::new(&self.stage, self.node, self.provider);
-                sabotage::leave_the_call(&self.stage, again, dispatch)
-            }
-            Sabotage::Knocks => {
-                let again = Self::new(&self.stage, self.node, self.provider);
-                sabotage::knock(&self.stage, again, dispatch);
-                self.attempt(dispatch, library).await
-            }
-            sabotage => {
-                let wait_ms = sabotage.puts_off_ms(dispatch);
-                if wait_ms > 0 {
-                    self.stage.exec.sleep(wait_ms).await;
-                }
-                let outcome = self.attempt(dispatch, library).await;
-                sabotage.twisted(outcome)
-            }
+        let sabotage = self.stage.sabotage;
+        let again = || Self::new(&self.stage, self.node, self.provider);
+        if sabotage == Sabotage::LeavesTheCall {
+            return sabotage::leave_the_call(&self.stage, again(), dispatch);
         }
+        if sabotage == Sabotage::Knocks {
+            sabotage::knock(&self.stage, again(), dispatch);
+        }
+        let wait_ms = sabotage.puts_off_ms(dispatch);
+        if wait_ms > 0 {
+            self.stage.exec.sleep(wait_ms).await;
+        }
+        let outcome = self.attempt(dispatch, library).await;
+        sabotage.twisted(outcome)
     }
 
     async fn probe(&self, sender: &str) -> Outcome {

@@ -50,12 +50,9 @@ impl SimStore {
 
     async fn write(&self, groups: Groups, serve: Serve) -> StoreResult<Vec<GroupResult>> {
         self.stage.exec.sleep(serve.before_ms).await;
-        let groups = match self.stage.sabotage {
-            Sabotage::ForgetsAccepts
-            | Sabotage::ForgetsAttempts
-            | Sabotage::ForgetsEnds
-            | Sabotage::ForgetsInbound => self.stage.sabotage.thinned(&groups),
-            _other => groups,
+        let groups = match self.stage.sabotage == Sabotage::None {
+            true => groups,
+            false => self.stage.sabotage.thinned(&groups),
         };
         match serve.fault {
             None => {

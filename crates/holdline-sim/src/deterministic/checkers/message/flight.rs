@@ -14,6 +14,13 @@ pub(crate) struct Flight {
     left: BTreeSet<AttemptKey>,
 }
 
+impl Flight {
+    fn is_under_way(&self, key: AttemptKey) -> bool {
+        let known = self.under_way.get(&key.message);
+        known.is_some_and(|it| it.0 == key.number)
+    }
+}
+
 impl Checker for Flight {
     fn name(&self) -> &'static str {
         "one_attempt_in_flight"
@@ -43,14 +50,10 @@ impl Checker for Flight {
             }
             Fact::Ends { key, .. }
             | Fact::Dropped { key }
-            | Fact::Receipt { key: Some(key), .. } => {
-                if self
-                    .under_way
-                    .get(&key.message)
-                    .is_some_and(|it| it.0 == key.number)
-                {
-                    self.under_way.remove(&key.message);
-                }
+            | Fact::Receipt { key: Some(key), .. }
+                if self.is_under_way(*key) =>
+            {
+                self.under_way.remove(&key.message);
             }
             _other => {}
         }
