@@ -40,6 +40,8 @@ pub fn choose(
         match judge(delivery, index, now, policy, (view, routes)) {
             Judgement::Go => return (Choice::Take(index), passed),
             Judgement::Queue => return (Choice::Queue(index), passed),
+            // A better hop that only has no room just now is worth more than one to be held for.
+            Judgement::Stay(_) if fallback.is_some() => break,
             Judgement::Stay(until) => {
                 return (
                     Choice::Hold {
@@ -186,3 +188,7 @@ fn was_left_for_one_as_good(
     let works = view.health.is_usable() && view.blocked_until <= now.plus_ms(patience_ms);
     works && delivery.attempts.iter().any(|it| it.hop == index)
 }
+
+#[cfg(test)]
+#[path = "choose_tests.rs"]
+mod tests;

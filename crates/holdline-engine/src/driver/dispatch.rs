@@ -180,7 +180,8 @@ impl Driver {
                 .zip(delivery.hops.iter())
                 .any(|(at, hop)| under(hop.route) && !delivery.is_spent(at));
             let here = under(delivery.hops[usize::from(delivery.hop)].route);
-            let held = due >= delivery.terms.expires_at;
+            let pause_ms_max = self.shared.config.policy.retry_max_ms;
+            let held = due >= delivery.terms.expires_at || due > now.plus_ms(pause_ms_max);
             if in_plan && (here || held || self.book.waits_for_room(id, now)) {
                 self.book.nudge(id, now, &mut self.routes);
             }

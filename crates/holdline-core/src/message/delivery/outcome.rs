@@ -32,7 +32,8 @@ impl Delivery {
                 };
                 self.fail_attempt(fault.clone(), until, context, &mut step);
             }
-            Outcome::Unknown(fault) if current && matches!(self.state, State::InFlight { .. }) => {
+            // In doubt already: it was on its way until now, and the window begins anew.
+            Outcome::Unknown(fault) if current && open => {
                 self.doubt(&fault.code, context, &mut step);
             }
             Outcome::Rejected(_) | Outcome::Throttled { .. } | Outcome::Unknown(_) => {}

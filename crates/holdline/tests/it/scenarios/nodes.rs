@@ -13,11 +13,13 @@ use tokio::task::{JoinSet, block_in_place};
 
 /// For a minute; without optimisation, what two cores bear beside two databases.
 const PER_S: u32 = if cfg!(debug_assertions) { 40 } else { 200 };
-const MESSAGES: u32 = 60 * PER_S;
-/// A tenth of the load is six seconds: a server is killed every twelve.
-const KILLS: [u32; 3] = [1, 3, 5];
-const OUTAGE: (u32, u32, &str) = (2, 4, "server_errors");
-const PRIMARY_DIES: u32 = 7;
+const STEP_S: u32 = 10;
+const STEPS: u32 = 6;
+const MESSAGES: u32 = STEPS * STEP_S * PER_S;
+/// At the begin of which steps a server is killed.
+const KILLS: [u32; 3] = [1, 2, 3];
+const OUTAGE: (u32, u32, &str) = (1, 3, "server_errors");
+const PRIMARY_DIES: u32 = 4;
 /// That a killed server stays away: longer than others wait before they take over.
 const AWAY: Duration = Duration::from_secs(7);
 
@@ -78,19 +80,19 @@ async fn three_servers_and_a_primary_are_killed_and_nothing_is_lost() {
     let shared = format!("http://{}", balancer.address);
     stack.webhooks_to(&shared);
     let (load, senders) = Load::begin(&stack, &shared, PER_S, MESSAGES);
-    for tenth in 0..10 {
-        load.until_sent(MESSAGES / 10 * tenth).await;
-        if tenth == OUTAGE.0 {
+    for step in 0..STEPS {
+        load.until_sent(STEP_S * PER_S * step).await;
+        if step == OUTAGE.0 {
             stack.outage(OUTAGE.2);
-        } else if tenth == OUTAGE.1 {
+        } else if step == OUTAGE.1 {
             stack.mend();
         }
-        if let Some(which) = KILLS.iter().position(|it| *it == tenth) {
+        if let Some(which) = KILLS.iter().position(|it| *it == step) {
             stack.kill_at(addresses[which]);
             tokio::time::sleep(AWAY).await;
             stack.serve_beside(addresses[which]).await;
         }
-        if tenth == PRIMARY_DIES {
+        if step == PRIMARY_DIES {
             block_in_place(|| primary.kill());
             block_in_place(|| standby.promote());
         }

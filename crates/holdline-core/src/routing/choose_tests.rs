@@ -1,0 +1,73 @@
+//! Choices among two hops by the state of their routes.
+
+use super::*;
+use crate::id::MessageId;
+use crate::message::{ClassSet, Hop, Success, Terms};
+use crate::routing::RouteIx;
+use std::vec;
+
+const DOWN_SINCE: Timestamp = Timestamp(1_000);
+
+/// Health and room of the two routes.
+struct World([(Health, bool); 2]);
+
+impl Routes for World {
+    fn view(&self, route: RouteIx) -> RouteView {
+        let (health, room) = self.0[usize::from(route.0)];
+        RouteView {
+            health,
+            since: DOWN_SINCE,
+            room,
+            ramping: false,
+            held: false,
+            blocked_until: Timestamp(0),
+        }
+    }
+}
+
+fn choice(priority: Priority, routes: [(Health, bool); 2]) -> Choice {
+    let hop = |route| Hop {
+        route: RouteIx(route),
+        receipt_wait_ms: 900_000,
+        wait_is_explicit: false,
+        ttl_ms: 0,
+        success: Success::Delivered,
+        on: ClassSet::default(),
+    };
+    let terms = Terms {
+        priority,
+        duplicate_rule: priority.duplicate_rule(),
+        created_at: Timestamp(0),
+        expires_at: Timestamp(86_400_000),
+    };
+    let hops = vec![hop(0), hop(1)].into_boxed_slice();
+    let delivery = Delivery::new(MessageId(1), terms, hops);
+    choose(
+        &delivery,
+        Timestamp(2_000),
+        &Policy::default(),
+        &World(routes),
+    )
+    .0
+}
+
+#[test]
+fn bulk_waits_for_a_preferred_route_that_is_down() {
+    let until = DOWN_SINCE.plus_ms(Policy::default().bulk_hold_ms);
+    let held = Choice::Hold {
+        until,
+        all_down: false,
+    };
+    let down = (Health::Down, true);
+    assert_eq!(choice(Priority::Bulk, [down, (Health::Up, true)]), held);
+    assert_eq!(choice(Priority::Bulk, [down, down]), held);
+    let service = choice(Priority::Service, [down, (Health::Up, true)]);
+    assert_eq!(service, Choice::Take(1));
+}
+
+#[test]
+fn a_route_without_room_is_not_left_to_be_held_for_one_that_is_down() {
+    let (testing, down) = ((Health::Recovering, false), (Health::Down, true));
+    assert_eq!(choice(Priority::Bulk, [testing, down]), Choice::Queue(0));
+    assert_eq!(choice(Priority::Service, [testing, down]), Choice::Queue(0));
+}
