@@ -4,7 +4,9 @@
 use super::signals::Words;
 use crate::driver::event::ReceiptEvent;
 use crate::ports::records::ReceiptRecord;
-use holdline_core::message::{Fault, FaultClass, Progress, Receipt, ReceiptKind};
+use holdline_core::message::{
+    Fault, FaultClass, Outcome, Progress, Receipt, ReceiptKind, ThrottleScope,
+};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub(crate) enum Handoff {
     },
     /// A receipt for one of its deliveries came in elsewhere.
     Receipt(Box<ReceiptWords>),
+    /// An attempt came to this after the node that made it had lost its partition.
+    Outcome(Box<OutcomeWords>),
     /// A person said stop elsewhere.
     Withdrawn {
         contact: String,
@@ -43,6 +47,22 @@ pub(crate) struct ReceiptWords {
     received_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fault: Option<FaultWords>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OutcomeWords {
+    message: String,
+    number: u16,
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fault: Option<FaultWords>,
+    /// Of a throttled one: whether it is the recipient's pace, and the time that was named.
+    #[serde(default)]
+    of_recipient: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,14 +101,7 @@ impl Handoff {
 
     pub(crate) fn receipt(event: &ReceiptEvent) -> Self {
         let fault = match &event.receipt.kind {
-            ReceiptKind::Failed(fault) => Some(FaultWords {
-                class: fault.class.name().to_owned(),
-                code: fault.code.clone(),
-                detail: fault.detail.clone(),
-                permanent: fault.permanent,
-                marks_unreachable: fault.marks_unreachable,
-                opted_out: fault.opted_out,
-            }),
+            ReceiptKind::Failed(fault) => Some(FaultWords::of(fault)),
             ReceiptKind::Reached(_) => None,
         };
         Self::Receipt(Box::new(ReceiptWords {
@@ -101,8 +114,81 @@ impl Handoff {
         }))
     }
 
+    pub(crate) fn outcome(key: AttemptKey, outcome: &Outcome) -> Self {
+        let (mut provider, mut of_recipient, mut named) = (None, false, None);
+        match outcome {
+            Outcome::Accepted { provider_id } => provider.clone_from(provider_id),
+            Outcome::Throttled { scope, until, .. } => {
+                of_recipient = *scope == ThrottleScope::Recipient;
+                named = until.map(|at| at.0);
+            }
+            Outcome::Rejected(_) | Outcome::Unknown(_) => {}
+        }
+        Self::Outcome(Box::new(OutcomeWords {
+            message: id_text(key.message.0),
+            number: key.number,
+            outcome: outcome.name().to_owned(),
+            provider_id: provider,
+            fault: outcome.fault().map(FaultWords::of),
+            of_recipient,
+            until: named,
+        }))
+    }
+
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl FaultWords {
+    fn of(fault: &Fault) -> Self {
+        Self {
+            class: fault.class.name().to_owned(),
+            code: fault.code.clone(),
+            detail: fault.detail.clone(),
+            permanent: fault.permanent,
+            marks_unreachable: fault.marks_unreachable,
+            opted_out: fault.opted_out,
+        }
+    }
+
+    /// `None` when its class is none that this version knows.
+    fn fault(&self) -> Option<Fault> {
+        let class = FaultClass::parse(&self.class)?;
+        let mut fault = Fault::new(class, &self.code, &self.detail);
+        fault.permanent = self.permanent;
+        fault.marks_unreachable = self.marks_unreachable;
+        fault.opted_out = self.opted_out;
+        Some(fault)
+    }
+}
+
+impl OutcomeWords {
+    /// `None` when it says something that this version does not know.
+    pub(crate) fn outcome(self) -> Option<(AttemptKey, Outcome)> {
+        let key = AttemptKey {
+            message: MessageId(id_of(&self.message)?),
+            number: self.number,
+        };
+        let fault = || self.fault.as_ref()?.fault();
+        let outcome = match self.outcome.as_str() {
+            "accepted" => Outcome::Accepted {
+                provider_id: self.provider_id,
+            },
+            "rejected" => Outcome::Rejected(fault()?),
+            "throttled" => Outcome::Throttled {
+                fault: fault()?,
+                scope: if self.of_recipient {
+                    ThrottleScope::Recipient
+                } else {
+                    ThrottleScope::Route
+                },
+                until: self.until.map(Timestamp),
+            },
+            "unknown" => Outcome::Unknown(fault()?),
+            _ => return None,
+        };
+        Some((key, outcome))
     }
 }
 
@@ -114,14 +200,7 @@ impl ReceiptWords {
             number: self.number,
         };
         let kind = match self.fault {
-            Some(words) => {
-                let mut fault =
-                    Fault::new(FaultClass::parse(&words.class)?, &words.code, &words.detail);
-                fault.permanent = words.permanent;
-                fault.marks_unreachable = words.marks_unreachable;
-                fault.opted_out = words.opted_out;
-                ReceiptKind::Failed(fault)
-            }
+            Some(words) => ReceiptKind::Failed(words.fault()?),
             None => ReceiptKind::Reached(Progress::parse(&self.status)?),
         };
         let fault = match &kind {
@@ -208,6 +287,36 @@ mod tests {
             let after = words.event().expect("is known");
             assert_eq!((after.key, after.receipt), (before.key, before.receipt));
             assert_eq!(after.record, before.record);
+        }
+    }
+
+    #[test]
+    fn outcomes_arrive_as_they_left() {
+        let key = AttemptKey {
+            message: MessageId(7),
+            number: 2,
+        };
+        let fault = || Fault::new(FaultClass::Platform, "503", "Service Unavailable");
+        let throttled = |scope, until: Option<i64>| Outcome::Throttled {
+            fault: fault(),
+            scope,
+            until: until.map(Timestamp),
+        };
+        let all = [
+            Outcome::Accepted {
+                provider_id: Some(String::from("wamid.1")),
+            },
+            Outcome::Rejected(fault()),
+            throttled(ThrottleScope::Recipient, None),
+            throttled(ThrottleScope::Route, Some(9)),
+            Outcome::Unknown(fault()),
+        ];
+        for before in all {
+            let text = Handoff::outcome(key, &before).to_text();
+            let Ok(Handoff::Outcome(words)) = serde_json::from_str(&text) else {
+                panic!("not an outcome: {text}");
+            };
+            assert_eq!(words.outcome(), Some((key, before)));
         }
     }
 

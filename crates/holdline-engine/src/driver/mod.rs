@@ -351,24 +351,12 @@ impl Driver {
         {
             self.routes.throttled(*route, *until, turn.now);
         }
-        let id = key.message;
-        let open = self.book.get(id).is_some();
-        if !open && !self.load_ended(id, turn.now).await.unwrap_or(false) {
+        if !self.takes_outcome(*key, outcome, turn).await {
             return;
         }
-        let ended = save::attempt_end(*key, outcome, turn.now);
-        let mut extra = Extra {
-            ended: Some(ended),
-            ..Extra::default()
-        };
-        if let Some(fault) = outcome.fault() {
-            extra
-                .ops
-                .extend(self.unreachable_note(&event, fault, turn.now));
-        }
-        self.step(id, turn, extra, |machine, c| {
-            machine.handle_outcome(key.number, outcome, c)
-        });
+        let fault = outcome.fault();
+        let note = fault.and_then(|fault| self.unreachable_note(&event, fault, turn.now));
+        self.apply_outcome(*key, outcome, note, turn);
     }
 
     /// An error means that the store could not be read: the receipt has to come again.

@@ -13,7 +13,7 @@ use crate::ports::records::{
 };
 use crate::ports::store::PAGE_MAX;
 use holdline_core::message::delivery::Context;
-use holdline_core::message::{Delivery, Fault, Progress};
+use holdline_core::message::{Delivery, Fault, Outcome, Progress};
 use holdline_core::step::{Cause, Effect, Reason, Step};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use std::sync::Arc;
@@ -57,6 +57,23 @@ impl Driver {
         };
         self.absorb(id, step, extra, turn);
         self.settle(id, turn.now);
+    }
+
+    pub(crate) fn apply_outcome(
+        &mut self,
+        key: AttemptKey,
+        outcome: &Outcome,
+        note: Option<Op>,
+        turn: &mut Turn,
+    ) {
+        let extra = Extra {
+            ended: Some(super::save::attempt_end(key, outcome, turn.now)),
+            ops: note.into_iter().collect(),
+            ..Extra::default()
+        };
+        self.step(key.message, turn, extra, |machine, c| {
+            machine.handle_outcome(key.number, outcome, c)
+        });
     }
 
     fn absorb(&mut self, id: MessageId, step: Step, extra: Extra, turn: &mut Turn) {

@@ -146,22 +146,45 @@ async fn a_node_that_comes_gets_its_share_while_messages_are_in_flight() {
     once_each(&peers, 50);
 }
 
+/// A node that takes every partition, as if all others had been silent for long.
+fn intruder() -> Beat {
+    Beat {
+        node: String::from("z"),
+        url: String::new(),
+        now: Timestamp(1_000_000),
+        ttl_ms: 60_000,
+        take: Partition::all().map(Lease::Partition).collect(),
+        give: Vec::new(),
+        leaves: false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_the_partition_was_lost_reaches_whoever_drives_it() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    peers.whatsapp.takes_ms.store(20_000, Ordering::SeqCst);
+    let id = a.send("+1", "message 0").await.expect("accepted").id;
+    a.until(id, "in_flight").await;
+    store.beat(&intruder()).await.expect("beats");
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    assert_eq!(a.state(id).await, "in_flight", "as far as is committed");
+    let leaves = Beat {
+        leaves: true,
+        ..intruder()
+    };
+    store.beat(&leaves).await.expect("beats");
+    a.until(id, "delivered").await;
+    assert_eq!(peers.whatsapp.sent().len() + peers.sms.sent().len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_was_away_too_long_sends_nothing_more() {
     let (store, peers) = (store(), Peers::default());
     let a = Rig::node(&store, "a", &peers).await;
     until_shares(&store, &[("a", 64)]).await;
-    let far = Timestamp(1_000_000);
-    let intruder = Beat {
-        node: String::from("z"),
-        url: String::new(),
-        now: far,
-        ttl_ms: 60_000,
-        take: Partition::all().map(Lease::Partition).collect(),
-        give: Vec::new(),
-        leaves: false,
-    };
-    store.beat(&intruder).await.expect("beats");
+    store.beat(&intruder()).await.expect("beats");
     let refused = a.send("+1", "message 0").await;
     assert!(
         matches!(refused, Err(Refusal::Unavailable { .. })),

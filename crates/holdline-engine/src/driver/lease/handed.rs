@@ -3,14 +3,16 @@
 use super::super::Driver;
 use super::super::event::Handed;
 use super::super::turn::{After, Reply, Turn};
+use crate::cluster::hand_to;
 use crate::cluster::handoff::{Handoff, address_of, id_of};
 use crate::cluster::signals::Words;
 use crate::ports::StoreError;
-use crate::ports::cluster::HandoffRecord;
+use crate::ports::cluster::{HandoffRecord, Partition};
 use crate::ports::ops::Op;
 use crate::ports::records::{HoldRecord, RouteRecord};
 use holdline_core::health::board::FollowedTrouble;
-use holdline_core::{ChannelKind, MessageId};
+use holdline_core::message::Outcome;
+use holdline_core::{AttemptKey, ChannelKind, MessageId};
 use tokio::sync::oneshot;
 
 /// A hold that was set here so lately may not have been in what was read.
@@ -49,6 +51,13 @@ impl Driver {
                     self.receipt(event, turn).await?;
                 }
             }
+            Handoff::Outcome(words) => {
+                if let Some((key, outcome)) = words.outcome()
+                    && self.takes_outcome(key, &outcome, turn).await
+                {
+                    self.apply_outcome(key, &outcome, None, turn);
+                }
+            }
             Handoff::Withdrawn {
                 contact,
                 channel,
@@ -64,6 +73,43 @@ impl Driver {
             Handoff::Signals(words) => self.signals(words, turn),
         }
         Ok(())
+    }
+
+    /// The delivery is open here, or ended; otherwise the node that drives it is told.
+    pub(in super::super) async fn takes_outcome(
+        &mut self,
+        key: AttemptKey,
+        outcome: &Outcome,
+        turn: &mut Turn,
+    ) -> bool {
+        let open = self.book.get(key.message).is_some();
+        let here = open
+            || self
+                .load_ended(key.message, turn.now)
+                .await
+                .unwrap_or(false);
+        if !here {
+            self.tell_outcome(key, outcome, turn).await;
+        }
+        here
+    }
+
+    /// What an attempt came to whose partition is another node's by now.
+    async fn tell_outcome(&mut self, key: AttemptKey, outcome: &Outcome, turn: &mut Turn) {
+        if !self.tenure.clustered {
+            return;
+        }
+        match self.shared.store.message(key.message).await {
+            Ok(Some(stored)) => {
+                let partition = Partition::of_contact(stored.message.contact);
+                let told = Handoff::outcome(key, outcome);
+                turn.push_alone(vec![hand_to(&self.shared, partition, &told)]);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(message = %key.message, %error, "an outcome stays unknown");
+            }
+        }
     }
 
     async fn accepted_elsewhere(&mut self, message: &str, turn: &Turn) -> Result<(), StoreError> {
