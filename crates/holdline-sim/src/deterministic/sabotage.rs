@@ -41,7 +41,7 @@ pub(crate) enum Sabotage {
     Knocks,
     /// Our own faults are called the provider's.
     BlamesTheProvider,
-    /// Every other call begins seconds after it should.
+    /// Every other call is said to be accepted, and begins seconds later.
     Dawdles,
     /// The way back has no ramp and no limit.
     NoLimits,
@@ -118,12 +118,8 @@ impl Sabotage {
         items
     }
 
-    /// How long a call that should begin now is put off.
-    pub(crate) fn puts_off_ms(self, dispatch: &Dispatch) -> u64 {
-        match self {
-            Self::Dawdles if dispatch.key.message.0.is_multiple_of(2) => DAWDLES_MS,
-            _other => 0,
-        }
+    pub(crate) fn dawdles(self, dispatch: &Dispatch) -> bool {
+        self == Self::Dawdles && dispatch.key.message.0.is_multiple_of(2)
     }
 
     /// The limits that the engine goes by, other than those that were agreed.
@@ -160,6 +156,16 @@ pub(crate) fn leave_the_call(
         scope: ThrottleScope::Recipient,
         until: None,
     }
+}
+
+/// The call begins late, when the engine believes that it is over.
+pub(crate) fn dawdle(stage: &Arc<Stage>, channel: SimChannel, dispatch: &Dispatch) -> Outcome {
+    let (dispatch, own) = (dispatch.clone(), Arc::clone(stage));
+    stage.exec.spawn(WORLD, async move {
+        own.exec.sleep(DAWDLES_MS).await;
+        channel.stray(&dispatch).await;
+    });
+    Outcome::Accepted { provider_id: None }
 }
 
 /// The call is made again and again beside the engine.

@@ -270,12 +270,11 @@ impl Channel for SimChannel {
         if sabotage == Sabotage::LeavesTheCall {
             return sabotage::leave_the_call(&self.stage, again(), dispatch);
         }
+        if sabotage.dawdles(dispatch) {
+            return sabotage::dawdle(&self.stage, again(), dispatch);
+        }
         if sabotage == Sabotage::Knocks {
             sabotage::knock(&self.stage, again(), dispatch);
-        }
-        let wait_ms = sabotage.puts_off_ms(dispatch);
-        if wait_ms > 0 {
-            self.stage.exec.sleep(wait_ms).await;
         }
         let outcome = self.attempt(dispatch, library).await;
         sabotage.twisted(outcome)

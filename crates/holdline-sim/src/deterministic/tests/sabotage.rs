@@ -48,9 +48,10 @@ fn on(script: &Script, sabotage: Sabotage, promise: &str) -> Report {
 fn scripts(promise: &str) -> Vec<Script> {
     let all = (0..SEEDS).map(|seed| script_of(seed, Some(1)));
     match promise {
-        "paced_return"
-        | "order_of_a_conversation"
-        | "nothing_but_a_trickle_to_a_route_that_is_down" => all.filter(is_siege).collect(),
+        "paced_return" | "nothing_but_a_trickle_to_a_route_that_is_down" => {
+            all.filter(is_siege).collect()
+        }
+        "order_of_a_conversation" => vec![one_person()],
         "own_fault_is_no_outage" => vec![own_fault()],
         _other => all.collect(),
     }
@@ -72,25 +73,38 @@ fn own_fault() -> Script {
         percent: None,
         for_ms: 240_000,
     };
-    let sends = (0..300).map(|ask| Item {
-        at_ms: u64::from(ask) * 1_000,
-        act: Act::Send(Send {
-            ask,
-            app: 0,
-            person: (ask % 8) as u8,
-            priority: 2,
-            key: None,
-            clash: false,
-        }),
-    });
     let first = Item {
         at_ms: 30_000,
         act: outage,
     };
+    whole(std::iter::once(first).chain(sends(8)).collect())
+}
+
+/// One person gets a message a second, and nothing goes wrong.
+fn one_person() -> Script {
+    whole(sends(1).collect())
+}
+
+/// An app that sends once a second, to one person after the other.
+fn sends(people: u32) -> impl Iterator<Item = Item> {
+    (0..300).map(move |ask| Item {
+        at_ms: u64::from(ask) * 1_000,
+        act: Act::Send(Send {
+            ask,
+            app: 0,
+            person: (ask % people) as u8,
+            priority: 2,
+            key: None,
+            clash: false,
+        }),
+    })
+}
+
+fn whole(items: Vec<Item>) -> Script {
     Script {
         heal_at_ms: 360_000,
         open_messages_max: 10_000,
-        items: std::iter::once(first).chain(sends).collect(),
+        items,
         ..script_of(1, Some(1))
     }
 }
