@@ -91,21 +91,25 @@ impl Driver {
         Ok(drives)
     }
 
-    /// Takes up an ended delivery for one late event; false when there is none.
-    pub(super) async fn load_ended(
-        &mut self,
-        id: MessageId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let stored = self.shared.store.message(id).await.inspect_err(|error| {
-            tracing::error!(message = %id, %error, "a late event could not be applied");
-        })?;
+    /// The delivery is open here, or is taken up for one late event; false when it is not this
+    /// node's or there is none.
+    pub(super) async fn is_here(&mut self, id: MessageId, now: Timestamp) -> bool {
+        if self.book.get(id).is_some() {
+            return true;
+        }
+        let stored = match self.shared.store.message(id).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::error!(message = %id, %error, "a late event could not be applied");
+                return false;
+            }
+        };
         let mine = stored.filter(|it| self.tenure.drives(it.message.contact));
         let known = mine.is_some();
         if let Some(stored) = mine {
             self.take_up(stored, now);
         }
-        Ok(known)
+        known
     }
 
     /// A new message, unless it is there from an earlier try.

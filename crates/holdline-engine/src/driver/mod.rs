@@ -351,7 +351,10 @@ impl Driver {
         {
             self.routes.throttled(*route, *until, turn.now);
         }
-        if !self.takes_outcome(*key, outcome, turn).await {
+        if !self.is_here(key.message, turn.now).await {
+            if event.started_at.is_some() {
+                self.tell_outcome(*key, outcome, turn).await;
+            }
             return;
         }
         let fault = outcome.fault();

@@ -52,10 +52,8 @@ impl Driver {
                 }
             }
             Handoff::Outcome(words) => {
-                if let Some((key, outcome)) = words.outcome()
-                    && self.takes_outcome(key, &outcome, turn).await
-                {
-                    self.apply_outcome(key, &outcome, None, turn);
+                if let Some((key, outcome)) = words.outcome() {
+                    self.outcome_elsewhere(key, &outcome, turn).await;
                 }
             }
             Handoff::Withdrawn {
@@ -75,27 +73,22 @@ impl Driver {
         Ok(())
     }
 
-    /// The delivery is open here, or ended; otherwise the node that drives it is told.
-    pub(in super::super) async fn takes_outcome(
+    async fn outcome_elsewhere(&mut self, key: AttemptKey, outcome: &Outcome, turn: &mut Turn) {
+        if self.is_here(key.message, turn.now).await {
+            self.apply_outcome(key, outcome, None, turn);
+        } else {
+            self.tell_outcome(key, outcome, turn).await;
+        }
+    }
+
+    /// What an attempt came to whose partition is another node's by now. It has left: the number of
+    /// one that has not may be another attempt there.
+    pub(in super::super) async fn tell_outcome(
         &mut self,
         key: AttemptKey,
         outcome: &Outcome,
         turn: &mut Turn,
-    ) -> bool {
-        let open = self.book.get(key.message).is_some();
-        let here = open
-            || self
-                .load_ended(key.message, turn.now)
-                .await
-                .unwrap_or(false);
-        if !here {
-            self.tell_outcome(key, outcome, turn).await;
-        }
-        here
-    }
-
-    /// What an attempt came to whose partition is another node's by now.
-    async fn tell_outcome(&mut self, key: AttemptKey, outcome: &Outcome, turn: &mut Turn) {
+    ) {
         if !self.tenure.clustered {
             return;
         }

@@ -167,13 +167,13 @@ async fn at_the_bound_the_caller_is_told_and_nothing_more_is_kept() {
             Err(refusal) => break refusal,
         }
     };
-    let is_full = |refusal: &Refusal| match refusal {
-        Refusal::Unavailable {
-            retry_after_s, why, ..
-        } => *retry_after_s == 5 && why.contains("full"),
-        _ => false,
+    let Refusal::Unavailable {
+        retry_after_s, why, ..
+    } = &refusal
+    else {
+        panic!("{refusal:?}");
     };
-    assert!(is_full(&refusal), "{refusal:?}");
+    assert!(*retry_after_s == 5 && why.contains("full"), "{refusal:?}");
     assert!(ids.len() > 3 && rig.engine.spool().expect("a spool").is_full);
     rig.store.come_back();
     until_drained(&spool).await;
