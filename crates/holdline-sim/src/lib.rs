@@ -14,6 +14,7 @@ mod outage;
 mod people;
 mod providers;
 mod ring;
+pub mod samples;
 pub mod serve;
 mod sign;
 mod status;

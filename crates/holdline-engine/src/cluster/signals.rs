@@ -87,7 +87,7 @@ impl Words {
 
 impl Outbox {
     pub(crate) fn push(&mut self, channel: ChannelKind, signal: Signal) {
-        let begins = begins(&signal).is_some();
+        let begins = patience_ms(&signal).is_some();
         if begins && self.beginnings >= BEGINNINGS_MAX {
             return;
         }
@@ -114,17 +114,18 @@ impl Outbox {
         now: Timestamp,
         place: impl Fn(&Signal) -> Place,
     ) -> Vec<(ChannelKind, Words)> {
-        let came: BTreeSet<Awaited> = self.signals.iter().filter_map(|it| came(&it.1)).collect();
-        let is_young = |(awaited, patience_ms): (Awaited, u64)| {
-            let (_, at, _) = awaited;
-            let young = now.since_ms(at) < patience_ms && at <= now;
-            (young && !came.contains(&awaited)).then_some(awaited)
+        let signals = std::mem::take(&mut self.signals);
+        let over = signals.iter().filter(|it| ends_wait(&it.1));
+        let over: BTreeSet<Awaited> = over.filter_map(|it| wait_of(&it.1)).collect();
+        let is_young = |signal: &Signal| {
+            let (wait, patience_ms) = wait_of(signal).zip(patience_ms(signal))?;
+            let young = now.since_ms(wait.1) < patience_ms && wait.1 <= now;
+            (young && !over.contains(&wait)).then_some(wait)
         };
-        let young = self.signals.iter().filter_map(|it| begins(&it.1));
-        let young: BTreeSet<Awaited> = young.filter_map(is_young).collect();
-        let (kept, told): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals)
+        let young: BTreeSet<Awaited> = signals.iter().filter_map(|it| is_young(&it.1)).collect();
+        let (kept, told): (Vec<_>, Vec<_>) = signals
             .into_iter()
-            .partition(|(_, signal)| belongs_to(signal).is_some_and(|it| young.contains(&it)));
+            .partition(|(_, signal)| wait_of(signal).is_some_and(|wait| young.contains(&wait)));
         self.beginnings = kept.len();
         self.signals = kept;
         let mut batches: Vec<(ChannelKind, Words)> = Vec::new();
@@ -144,11 +145,24 @@ impl Outbox {
 /// A route, since when, and whether it is a receipt that is awaited (an answer otherwise).
 type Awaited = (RouteIx, Timestamp, bool);
 
-/// What the signal begins to await, and how long that is not told.
-const fn begins(signal: &Signal) -> Option<(Awaited, u64)> {
+/// The wait that the signal begins or belongs to.
+fn wait_of(signal: &Signal) -> Option<Awaited> {
     match signal {
-        Signal::Started { route, at } => Some(((*route, *at, false), ANSWER_PATIENCE_MS)),
-        Signal::Accepted { route, at } => Some(((*route, *at, true), RECEIPT_PATIENCE_MS)),
+        Signal::Started { route, at } => Some((*route, *at, false)),
+        Signal::Ended(ended) => ended.started_at.map(|at| (ended.route, at, false)),
+        Signal::Accepted { route, at } => Some((*route, *at, true)),
+        Signal::Receipt {
+            route, accepted_at, ..
+        } => Some((*route, *accepted_at, true)),
+        Signal::Inbound { .. } | Signal::Probed { .. } => None,
+    }
+}
+
+/// Of a signal that begins a wait: how long that is not told.
+const fn patience_ms(signal: &Signal) -> Option<u64> {
+    match signal {
+        Signal::Started { .. } => Some(ANSWER_PATIENCE_MS),
+        Signal::Accepted { .. } => Some(RECEIPT_PATIENCE_MS),
         Signal::Ended(_)
         | Signal::Receipt { .. }
         | Signal::Inbound { .. }
@@ -156,41 +170,24 @@ const fn begins(signal: &Signal) -> Option<(Awaited, u64)> {
     }
 }
 
-/// When what the signal says to be awaited began.
-pub(crate) fn begun_at(signal: &Signal) -> Option<Timestamp> {
-    begins(signal).map(|((_, at, _), _)| at)
-}
-
-/// The wait that the signal begins or belongs to.
-fn belongs_to(signal: &Signal) -> Option<Awaited> {
+/// Whether nothing more is awaited then: a message that is taken over is still awaited on the
+/// device.
+fn ends_wait(signal: &Signal) -> bool {
     match signal {
-        Signal::Started { route, at } => Some((*route, *at, false)),
-        Signal::Accepted { route, at } => Some((*route, *at, true)),
-        Signal::Receipt {
-            route, accepted_at, ..
-        } => Some((*route, *accepted_at, true)),
-        Signal::Ended(ended) => ended.started_at.map(|at| (ended.route, at, false)),
-        Signal::Inbound { .. } | Signal::Probed { .. } => None,
-    }
-}
-
-/// What the signal ends the wait for: a message that is taken over is still awaited on the device.
-fn came(signal: &Signal) -> Option<Awaited> {
-    match signal {
-        Signal::Ended(_)
-        | Signal::Receipt {
-            kind: ReceiptSign::Delivered,
-            ..
-        } => belongs_to(signal),
-        Signal::Receipt {
-            kind: ReceiptSign::Sent,
-            ..
-        }
-        | Signal::Started { .. }
+        Signal::Ended(_) => true,
+        Signal::Receipt { kind, .. } => *kind == ReceiptSign::Delivered,
+        Signal::Started { .. }
         | Signal::Accepted { .. }
         | Signal::Inbound { .. }
-        | Signal::Probed { .. } => None,
+        | Signal::Probed { .. } => false,
     }
+}
+
+/// When what the signal says to be awaited began.
+pub(crate) fn begun_at(signal: &Signal) -> Option<Timestamp> {
+    patience_ms(signal)
+        .and(wait_of(signal))
+        .map(|(_, at, _)| at)
 }
 
 fn word(signal: &Signal, place: Place, now: Timestamp) -> Option<Word> {

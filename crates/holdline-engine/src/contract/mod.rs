@@ -2,4 +2,7 @@
 //! Run by the tests of each implementation; never by the product.
 
 pub mod channel;
+mod library;
 pub mod store;
+
+pub use library::NoLibrary;

@@ -1,11 +1,10 @@
 //! An engine with everything around it scripted.
 
 use crate::config::{EngineConfig, HookPolicy, RouteConfig};
+use crate::contract::NoLibrary;
 use crate::memory::MemoryStore;
 use crate::ports::channel::{HookRefusal, InboundReceipt};
-use crate::ports::records::{
-    EndpointRecord, EventKind, HookRecord, MediaRecord, RawInbound, TemplateRecord,
-};
+use crate::ports::records::{EndpointRecord, EventKind, HookRecord, RawInbound};
 use crate::ports::{
     Capabilities, Channel, Clock, Dispatch, Hook, HookOutcome, HookRequest, Ids, InboundItem,
     Library, Rendered, Renderer, Spools, Store, StoreError,
@@ -19,7 +18,7 @@ use holdline_core::message::{
     Fault, FaultClass, Outcome, Priority, Progress, ReceiptKind, Success,
 };
 use holdline_core::routing::{GateConfig, Policy};
-use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use holdline_core::{AttemptKey, ChannelKind, MessageId, Redacted, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -140,63 +139,8 @@ impl Channel for FakeChannel {
     }
 }
 
-/// Nothing to look up, nobody to post to.
+/// Nobody to post to.
 struct Nothing;
-
-#[async_trait]
-impl Library for Nothing {
-    fn now(&self) -> Timestamp {
-        Timestamp(0)
-    }
-
-    async fn template(
-        &self,
-        _: &str,
-        _: &str,
-        _: &str,
-    ) -> Result<Option<TemplateRecord>, StoreError> {
-        Ok(None)
-    }
-
-    async fn provider_id(&self, _: &str, _: ChannelKind) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
-    async fn media(&self, _: &str) -> Result<Option<MediaRecord>, StoreError> {
-        Ok(None)
-    }
-
-    async fn media_bytes(&self, _: &MediaRecord) -> Result<Bytes, String> {
-        Err(String::from("no media"))
-    }
-
-    async fn media_alias(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
-    async fn save_media_alias(
-        &self,
-        _: &str,
-        _: &str,
-        _: &str,
-        _: Timestamp,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn media_link(&self, _: &str) -> String {
-        String::new()
-    }
-
-    async fn thread(
-        &self,
-        _: ContactId,
-        _: ChannelKind,
-        _: MessageId,
-    ) -> Result<Option<(MessageId, MessageId)>, StoreError> {
-        Ok(None)
-    }
-}
 
 #[async_trait]
 impl Hook for Nothing {
@@ -398,7 +342,7 @@ impl Rig {
             clock: Arc::new(TestClock(begin)),
             ids: Arc::new(Counting(AtomicU64::new(ids))),
             channels: vec![Arc::clone(&whatsapp) as _, Arc::clone(&sms) as _],
-            library: Arc::new(Nothing),
+            library: Arc::new(NoLibrary(Arc::new(TestClock(begin)))),
             hook: Arc::new(Nothing),
             renderer: Arc::clone(&told) as _,
             spool,

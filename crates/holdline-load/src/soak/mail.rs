@@ -5,6 +5,7 @@ use super::book::Book;
 use crate::offer::Ask;
 use crate::stage::{PHONE_ID, Told};
 use bytes::Bytes;
+use holdline_sim::samples;
 use http::{Request, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -67,32 +68,13 @@ fn priority(number: u64) -> &'static str {
 fn message(number: u64) -> Value {
     let mark = format!("#{number:09}");
     let mut message = match number % 10 {
-        0 | 1 => template(&mark),
-        2 => buttons(&mark),
-        3 => json!({"type": "location", "location": {"latitude": 52.52, "longitude": 13.4,
-            "name": format!("Pick-up point {mark}")}}),
-        _ => json!({"type": "text", "text": {"body": format!("Your order {mark} is on its way.")}}),
+        0 | 1 => samples::template(&mark),
+        2 => samples::buttons(&mark),
+        3 => samples::location(&mark),
+        _ => samples::text(&mark),
     };
     message["messaging_product"] = json!("whatsapp");
     message["to"] = json!(address(number));
     message["biz_opaque_callback_data"] = json!(number.to_string());
     message
-}
-
-fn template(mark: &str) -> Value {
-    let text = |text: &str| json!({"type": "text", "text": text});
-    json!({"type": "template", "template": {
-        "name": "order_update", "language": {"code": "en_US"},
-        "components": [
-            {"type": "header", "parameters": [text("A-17")]},
-            {"type": "body", "parameters": [text("Ann"), text(mark), text("Friday")]},
-            {"type": "button", "sub_type": "url", "index": "2", "parameters": [text("A-17")]}]}})
-}
-
-fn buttons(mark: &str) -> Value {
-    json!({"type": "interactive", "interactive": {"type": "button",
-        "body": {"text": format!("Shall we deliver {mark} today?")},
-        "action": {"buttons": [
-            {"type": "reply", "reply": {"id": "yes", "title": "Yes"}},
-            {"type": "reply", "reply": {"id": "no", "title": "No"}}]}}})
 }

@@ -1,6 +1,7 @@
 //! What the system tells of a process of ours: memory, handles, time. Linux alone.
 
 use anyhow::Context as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -30,6 +31,16 @@ impl Process {
 
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.0
+    }
+
+    /// The first line that it says, which must be piped.
+    pub(crate) async fn first_line(&mut self) -> anyhow::Result<String> {
+        let stdout = self.0.stdout.take().context("no standard output")?;
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).map(|_| line)
+        });
+        Ok(line.await??)
     }
 
     pub(crate) fn vitals(&self) -> anyhow::Result<Vitals> {

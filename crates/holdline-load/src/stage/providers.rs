@@ -10,7 +10,6 @@ use holdline_sim::Sandbox;
 use holdline_sim::config::{AutoReply, SandboxConfig, Secret, SmsConfig, WhatsappConfig};
 use http::Method;
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, Command, ExitCode, Stdio};
 
@@ -89,16 +88,8 @@ impl Providers {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut process = Process::new(child.context("the providers do not start")?);
         let stdin = process.child().stdin.take().context("no standard input")?;
-        let stdout = process
-            .child()
-            .stdout
-            .take()
-            .context("no standard output")?;
-        let line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            BufReader::new(stdout).read_line(&mut line).map(|_| line)
-        });
-        let said: Value = serde_json::from_str(&line.await??).context("the providers ended")?;
+        let line = process.first_line().await?;
+        let said: Value = serde_json::from_str(&line).context("the providers ended")?;
         let url = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
         let control = url("control");
         let control = control.trim_start_matches("http://").parse();

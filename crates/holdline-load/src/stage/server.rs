@@ -8,7 +8,6 @@ use http::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -60,18 +59,9 @@ impl Setting {
         let begun = Instant::now();
         let child = command.stdout(Stdio::piped()).stderr(log).spawn();
         let mut process = Process::new(child.context("the server does not start")?);
-        let stdout = process
-            .child()
-            .stdout
-            .take()
-            .context("no standard output")?;
-        let line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            BufReader::new(stdout).read_line(&mut line).map(|_| line)
-        });
-        let line = timeout(START_MAX, line)
+        let line = timeout(START_MAX, process.first_line())
             .await
-            .context("the start takes too long")???;
+            .context("the start takes too long")??;
         anyhow::ensure!(
             line.contains("\"url\""),
             "the server did not start: see {}",

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use holdline_channels::http::{Client, ClientConfig, Request};
 use holdline_channels::whatsapp::signature;
+use holdline_sim::samples;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -179,36 +180,17 @@ fn message(marker: u32) -> Value {
     let mark = format!("#{marker:06}");
     let mut message = json!({"messaging_product": "whatsapp", "to": to});
     let content = match marker % 10 {
-        0 | 1 => template(&mark),
-        2 => buttons(&mark),
+        0 | 1 => samples::template(&mark),
+        2 => samples::buttons(&mark),
         3 => json!({"type": "image", "image": {
             "link": "https://example.com/parcel.jpg", "caption": format!("Your parcel {mark}")}}),
-        4 => json!({"type": "location", "location": {"latitude": 52.52, "longitude": 13.4,
-            "name": format!("Pick-up point {mark}")}}),
-        _ => json!({"type": "text", "text": {"body": format!("Your order {mark} is on its way.")}}),
+        4 => samples::location(&mark),
+        _ => samples::text(&mark),
     };
     if let (Some(message), Value::Object(content)) = (message.as_object_mut(), content) {
         message.extend(content);
     }
     message
-}
-
-fn template(mark: &str) -> Value {
-    let text = |text: &str| json!({"type": "text", "text": text});
-    json!({"type": "template", "template": {
-        "name": "order_update", "language": {"code": "en_US"},
-        "components": [
-            {"type": "header", "parameters": [text("A-17")]},
-            {"type": "body", "parameters": [text("Ann"), text(mark), text("Friday")]},
-            {"type": "button", "sub_type": "url", "index": "2", "parameters": [text("A-17")]}]}})
-}
-
-fn buttons(mark: &str) -> Value {
-    json!({"type": "interactive", "interactive": {"type": "button",
-        "body": {"text": format!("Shall we deliver {mark} today?")},
-        "action": {"buttons": [
-            {"type": "reply", "reply": {"id": "yes", "title": "Yes"}},
-            {"type": "reply", "reply": {"id": "no", "title": "No"}}]}}})
 }
 
 fn now_ms() -> i64 {

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use holdline_core::health::{Country, Health};
 use holdline_core::message::{Outcome, Success};
 use holdline_core::{AttemptKey, ChannelKind, Timestamp};
+use holdline_engine::contract::NoLibrary;
 use holdline_engine::ports::channel::HookRefusal;
 use holdline_engine::ports::records::{PlannedHop, RawInbound};
 use holdline_engine::ports::{
@@ -311,7 +312,8 @@ impl Channel for SimChannel {
 impl SimChannel {
     /// For broken machines: one attempt beside the engine's own.
     pub(crate) async fn stray(&self, dispatch: &Dispatch) {
-        let library = super::library::NoLibrary::new(&self.stage, self.node);
+        let clock = super::clock::NodeClock::new(&self.stage, self.node);
+        let library = NoLibrary(Arc::new(clock));
         drop(self.attempt(dispatch, &library).await);
     }
 }

@@ -3,7 +3,6 @@
 mod channel;
 mod clock;
 mod hook;
-mod library;
 mod store;
 mod wire;
 
@@ -11,6 +10,7 @@ use super::exec::Owner;
 use super::stage::Stage;
 use crate::Provider;
 use holdline_engine::Ports;
+use holdline_engine::contract::NoLibrary;
 use std::sync::Arc;
 
 pub(crate) use channel::SimChannel;
@@ -25,7 +25,7 @@ pub(crate) fn ports(stage: &Arc<Stage>, node: u8, life: Owner) -> Ports {
         clock: Arc::new(clock::NodeClock::new(stage, node)),
         ids: Arc::new(clock::NodeIds::new(stage, life)),
         channels: vec![channel(Provider::Whatsapp), channel(Provider::Sms)],
-        library: Arc::new(library::NoLibrary::new(stage, node)),
+        library: Arc::new(NoLibrary(Arc::new(clock::NodeClock::new(stage, node)))),
         hook: Arc::new(hook::SimHook::new(stage, node)),
         renderer: Arc::new(hook::SimRenderer::new(store)),
         spool: None,

@@ -1,29 +1,26 @@
-//! What a channel may look up: nothing, since every message of a run is plain text.
+//! What a channel may look up where there is nothing: for suites and runs whose messages are plain
+//! text.
 
-use crate::deterministic::stage::Stage;
+use crate::ports::records::{MediaRecord, TemplateRecord};
+use crate::ports::{Clock, Library, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
-use holdline_engine::ports::records::{MediaRecord, TemplateRecord};
-use holdline_engine::ports::{Library, StoreError};
 use std::sync::Arc;
 
-pub(crate) struct NoLibrary {
-    stage: Arc<Stage>,
-    node: u8,
-}
+/// Knows the time and nothing else.
+pub struct NoLibrary(pub Arc<dyn Clock>);
 
-impl NoLibrary {
-    pub(crate) fn new(stage: &Arc<Stage>, node: u8) -> Self {
-        let stage = Arc::clone(stage);
-        Self { stage, node }
+impl std::fmt::Debug for NoLibrary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NoLibrary")
     }
 }
 
 #[async_trait]
 impl Library for NoLibrary {
     fn now(&self) -> Timestamp {
-        self.stage.node_time(self.node)
+        self.0.now()
     }
 
     async fn template(
@@ -44,7 +41,7 @@ impl Library for NoLibrary {
     }
 
     async fn media_bytes(&self, _: &MediaRecord) -> Result<Bytes, String> {
-        Err(String::from("a run has no files"))
+        Err(String::from("there are no files"))
     }
 
     async fn media_alias(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
