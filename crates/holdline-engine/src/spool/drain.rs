@@ -94,6 +94,7 @@ impl DrainLoop {
                 }
             };
             tokio::select! {
+                biased;
                 () = woken => {}
                 () = shared.clock.sleep_until(until) => {}
                 () = shared.stop.stopped() => {}
