@@ -17,6 +17,7 @@ use book::Book;
 use clap::Args;
 use mail::Mail;
 use sample::{Sample, Sheet};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,6 +37,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(660);
 const REST_MAX: Duration = Duration::from_secs(120);
 /// Messages that are looked up one by one.
 const LOOKED_UP_MAX: usize = 20_000;
+const DOUBLED: &str = "doubled";
 
 #[derive(Debug, Args)]
 pub(crate) struct SoakArgs {
@@ -238,7 +240,7 @@ impl Run {
             drained,
             drain_s,
             open: sample.open,
-            doubled_against_rule: self.against_rule("doubled", &sums.doubled).await?,
+            doubled_against_rule: self.against_rule(DOUBLED, &sums.doubled).await?,
             failed_against_rule: self.against_rule("failed", &sums.failed).await?,
             webhooks_dropped: self.providers.webhooks().await?.1,
             bad_webhooks: Tally::count(&counts.bad),
@@ -262,8 +264,7 @@ impl Run {
         Ok(fewest)
     }
 
-    /// How many of these never had an attempt of unknown outcome, which alone excuses a second copy
-    /// and an end without one. The id is asked for with the same key again, which gives the stored
+    /// How many of these no rule explains. The id is asked for with the same key again, which gives the stored
     /// answer.
     async fn against_rule(&self, what: &str, numbers: &[u64]) -> anyhow::Result<usize> {
         use crate::offer::Ask as _;
@@ -271,19 +272,26 @@ impl Run {
         let mut against = numbers.len().saturating_sub(LOOKED_UP_MAX);
         for number in numbers.iter().take(LOOKED_UP_MAX) {
             let answer = lane.send(self.mail.request(*number)).await?;
-            let said: serde_json::Value = serde_json::from_slice(&answer.body)?;
+            let said: Value = serde_json::from_slice(&answer.body)?;
             let id = said["messages"][0]["id"].as_str().unwrap_or_default();
             let path = format!("/messages/{id}");
             let message = self.server.api(&path, &self.mail.token).await?;
-            let decisions = message["timeline"]["decisions"].as_array();
-            let mut codes = decisions.into_iter().flatten().map(|it| &it["code"]);
-            if !codes.any(|code| code == "in_doubt") {
+            if !is_by_rule(what, &message) {
                 against += 1;
                 eprintln!("{what} against the rule: number {number}: {message}");
             }
         }
         Ok(against)
     }
+}
+
+/// A second copy, or an end without one, after an attempt of unknown outcome; and a second copy of a
+/// message whose rule tolerates one, after a receipt that did not come in time.
+fn is_by_rule(what: &str, message: &Value) -> bool {
+    let decisions = message["timeline"]["decisions"].as_array();
+    let has = |code: &str| decisions.is_some_and(|all| all.iter().any(|it| it["code"] == code));
+    let tolerates = what == DOUBLED && message["duplicate_rule"] == "tolerate";
+    has("in_doubt") || (tolerates && has("receipt_overdue"))
 }
 
 /// Follows the ledger, which lets old rows go, until it is told to stop; then to its end.
@@ -309,5 +317,28 @@ async fn read_ledger(
             }
             sleep(LEDGER_EVERY).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_a_rule_explains_is_excused() {
+        let message = |rule: &str, code: &str| json!({"duplicate_rule": rule, "timeline": {"decisions": [{"code": code}]}});
+        assert!(is_by_rule(DOUBLED, &message("never", "in_doubt")));
+        assert!(is_by_rule("failed", &message("never", "in_doubt")));
+        assert!(is_by_rule(DOUBLED, &message("tolerate", "receipt_overdue")));
+        assert!(!is_by_rule(
+            DOUBLED,
+            &message("reconcile", "receipt_overdue")
+        ));
+        assert!(!is_by_rule(
+            "failed",
+            &message("tolerate", "receipt_overdue")
+        ));
+        assert!(!is_by_rule(DOUBLED, &message("tolerate", "preferred")));
     }
 }

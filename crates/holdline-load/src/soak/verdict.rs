@@ -23,7 +23,7 @@ pub(super) struct End {
     pub(super) drained: bool,
     pub(super) drain_s: f64,
     pub(super) open: [f64; 4],
-    /// Of those that were doubled, how many had no attempt of unknown outcome.
+    /// Of those that were doubled, how many no rule explains.
     pub(super) doubled_against_rule: usize,
     /// The same of those that ended as failed.
     pub(super) failed_against_rule: usize,
@@ -72,7 +72,8 @@ fn promises(sums: &Sums, end: &End, tally: &Tally, offered: u64) -> Vec<Row> {
             sums.failed.len()
         )),
         none("doubled against the rule", end.doubled_against_rule as f64).on(format!(
-            "{doubled} doubled in all, the others after an unknown outcome"
+            "{doubled} doubled in all, the others after an unknown outcome, or where two are \
+             tolerated after a receipt that was overdue"
         )),
         none("webhooks with a fault", end.bad_webhooks)
             .on(format!("{} messages of people among them", end.inbound)),
