@@ -230,10 +230,10 @@ pub(crate) async fn find_by_address(
     let others = PHONE_CHANNELS
         .into_iter()
         .filter(|other| by_phone && *other != channel);
-    for channel in [channel].into_iter().chain(others) {
-        if let Some(known) = shared.store.contact_by_address(channel, value).await? {
-            return Ok((known, Vec::new()));
-        }
+    let channels = [channel].into_iter().chain(others);
+    let addresses = channels.map(|channel| (channel, value.to_owned()));
+    if let Some(known) = shared.batcher.owner_of(addresses.collect()).await? {
+        return Ok((known, Vec::new()));
     }
     let named_by = if by_phone { PHONE_CHANNELS[0] } else { channel };
     let contact = ContactRecord {

@@ -165,14 +165,13 @@ impl Store for MemoryStore {
         Ok(self.reach().await?.tables.contacts.get(&id).cloned())
     }
 
-    async fn contact_by_address(
+    async fn contacts_by_address(
         &self,
-        channel: ChannelKind,
-        value: &str,
-    ) -> StoreResult<Option<ContactRecord>> {
+        addresses: &[(ChannelKind, String)],
+    ) -> StoreResult<Vec<Option<ContactRecord>>> {
         let tables = &self.reach().await?.tables;
-        let owner = tables.owners.get(&(channel, value.to_owned()));
-        Ok(owner.and_then(|owner| tables.contacts.get(owner).cloned()))
+        let of = |address| tables.contacts.get(tables.owners.get(address)?).cloned();
+        Ok(addresses.iter().take(PAGE_MAX).map(of).collect())
     }
 
     async fn list_contacts(

@@ -128,11 +128,20 @@ pub trait Store: Send + Sync + 'static {
 
     // People.
     async fn contact(&self, id: ContactId) -> StoreResult<Option<ContactRecord>>;
+    /// Who has each of these addresses, in their order: at most [`PAGE_MAX`].
+    async fn contacts_by_address(
+        &self,
+        addresses: &[(ChannelKind, String)],
+    ) -> StoreResult<Vec<Option<ContactRecord>>>;
     async fn contact_by_address(
         &self,
         channel: ChannelKind,
         value: &str,
-    ) -> StoreResult<Option<ContactRecord>>;
+    ) -> StoreResult<Option<ContactRecord>> {
+        let address = [(channel, value.to_owned())];
+        let mut found = self.contacts_by_address(&address).await?;
+        Ok(found.pop().flatten())
+    }
     async fn list_contacts(
         &self,
         after: Option<ContactId>,

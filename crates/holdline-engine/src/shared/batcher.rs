@@ -1,66 +1,126 @@
-//! Group commit: a batch is what queued while the last commit ran. No timer, one sync for many.
+//! Group commit, and group reading: a batch is what queued while the last one was under way. No
+//! timer, and one sync or one round trip for many.
 
 use crate::ports::ops::GroupResult;
-use crate::ports::store::COMMIT_GROUPS_MAX;
+use crate::ports::records::ContactRecord;
+use crate::ports::store::{COMMIT_GROUPS_MAX, PAGE_MAX};
 use crate::ports::{Group, Op, Store, StoreError};
+use holdline_core::ChannelKind;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Groups that may wait for the store before callers wait too.
 pub(crate) const QUEUE_MAX: usize = 4_096;
+/// Most people looked up at once, each by a few addresses.
+const LOOKUPS_MAX: usize = PAGE_MAX / ADDRESSES_MAX;
+/// Most addresses of one lookup.
+const ADDRESSES_MAX: usize = 4;
 
-type Answer = oneshot::Sender<Result<GroupResult, StoreError>>;
+/// A question with the place of its answer.
+type Asked<Q, A> = (Q, oneshot::Sender<Result<A, StoreError>>);
+type Address = (ChannelKind, String);
 
-/// Where writers outside the driver hand in their groups.
+/// Where those outside the driver hand in what they write, and whom they look for.
 #[derive(Clone)]
 pub(crate) struct Batcher {
-    tx: mpsc::Sender<(Group, Answer)>,
+    commits: mpsc::Sender<Asked<Group, GroupResult>>,
+    lookups: mpsc::Sender<Asked<Vec<Address>, Option<ContactRecord>>>,
 }
 
 /// The other end, to be run by one task.
 pub struct BatchLoop {
-    rx: mpsc::Receiver<(Group, Answer)>,
+    commits: mpsc::Receiver<Asked<Group, GroupResult>>,
+    lookups: mpsc::Receiver<Asked<Vec<Address>, Option<ContactRecord>>>,
     store: Arc<dyn Store>,
 }
 
 pub(crate) fn batcher(store: Arc<dyn Store>) -> (Batcher, BatchLoop) {
-    let (tx, rx) = mpsc::channel(QUEUE_MAX);
-    (Batcher { tx }, BatchLoop { rx, store })
+    let (commits_tx, commits) = mpsc::channel(QUEUE_MAX);
+    let (lookups_tx, lookups) = mpsc::channel(QUEUE_MAX);
+    let batcher = Batcher {
+        commits: commits_tx,
+        lookups: lookups_tx,
+    };
+    let batch_loop = BatchLoop {
+        commits,
+        lookups,
+        store,
+    };
+    (batcher, batch_loop)
 }
 
 impl Batcher {
     /// Returns when the group is committed and synced, or was refused.
     pub(crate) async fn commit(&self, ops: Vec<Op>) -> Result<GroupResult, StoreError> {
-        let (answer, result) = oneshot::channel();
-        let stopped = || StoreError::Unavailable(String::from("the engine has stopped"));
-        self.tx
-            .send((Group(ops), answer))
-            .await
-            .map_err(|_| stopped())?;
-        result.await.map_err(|_| stopped())?
+        ask(&self.commits, Group(ops)).await
     }
+
+    /// Who has the first of these addresses that somebody has. At most four are looked at.
+    pub(crate) async fn owner_of(
+        &self,
+        mut addresses: Vec<Address>,
+    ) -> Result<Option<ContactRecord>, StoreError> {
+        addresses.truncate(ADDRESSES_MAX);
+        ask(&self.lookups, addresses).await
+    }
+}
+
+async fn ask<Q, A>(queue: &mpsc::Sender<Asked<Q, A>>, question: Q) -> Result<A, StoreError> {
+    let (answer, result) = oneshot::channel();
+    let stopped = || StoreError::Unavailable(String::from("the engine has stopped"));
+    queue
+        .send((question, answer))
+        .await
+        .map_err(|_| stopped())?;
+    result.await.map_err(|_| stopped())?
 }
 
 impl BatchLoop {
     /// Runs until every handle to the engine is gone.
-    pub async fn run(mut self) {
-        let mut batch = Vec::new();
-        while self.rx.recv_many(&mut batch, COMMIT_GROUPS_MAX).await > 0 {
-            let (groups, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-            match self.store.commit(groups.into()).await {
-                Ok(results) => {
-                    for (answer, result) in answers.into_iter().zip(results) {
-                        let _ = answer.send(Ok(result));
-                    }
+    pub async fn run(self) {
+        let store = &*self.store;
+        let commits = answer_all(self.commits, COMMIT_GROUPS_MAX, |groups| {
+            store.commit(groups.into())
+        });
+        let lookups = answer_all(self.lookups, LOOKUPS_MAX, |people| owners(store, people));
+        futures_util::future::join(commits, lookups).await;
+    }
+}
+
+async fn answer_all<Q, A, F>(
+    mut queue: mpsc::Receiver<Asked<Q, A>>,
+    batch_max: usize,
+    mut ask: impl FnMut(Vec<Q>) -> F,
+) where
+    F: Future<Output = Result<Vec<A>, StoreError>>,
+{
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, batch_max).await > 0 {
+        let (questions, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        match ask(questions).await {
+            Ok(results) => {
+                for (answer, result) in answers.into_iter().zip(results) {
+                    let _ = answer.send(Ok(result));
                 }
-                Err(error) => {
-                    for answer in answers {
-                        let _ = answer.send(Err(error.clone()));
-                    }
+            }
+            Err(error) => {
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
                 }
             }
         }
     }
+}
+
+async fn owners(
+    store: &dyn Store,
+    people: Vec<Vec<Address>>,
+) -> Result<Vec<Option<ContactRecord>>, StoreError> {
+    let counts: Vec<usize> = people.iter().map(Vec::len).collect();
+    let addresses: Vec<Address> = people.into_iter().flatten().collect();
+    let mut found = store.contacts_by_address(&addresses).await?.into_iter();
+    let mut first = |count| found.by_ref().take(count).fold(None, Option::or);
+    Ok(counts.into_iter().map(&mut first).collect())
 }
 
 impl std::fmt::Debug for BatchLoop {

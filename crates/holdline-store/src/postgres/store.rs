@@ -131,12 +131,11 @@ impl Store for PostgresStore {
         on!(self.reads, |c| people::by_id(c, id))
     }
 
-    async fn contact_by_address(
+    async fn contacts_by_address(
         &self,
-        channel: ChannelKind,
-        value: &str,
-    ) -> StoreResult<Option<ContactRecord>> {
-        on!(self.reads, |c| people::by_address(c, channel, value))
+        addresses: &[(ChannelKind, String)],
+    ) -> StoreResult<Vec<Option<ContactRecord>>> {
+        on!(self.reads, |c| people::by_addresses(c, addresses))
     }
 
     async fn list_contacts(

@@ -3,6 +3,7 @@
 use super::error::store_error;
 use super::upkeep::backup::LogCopies;
 use holdline_engine::ports::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -161,6 +162,8 @@ fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Plans must not depend on bound values: SQLite would compile a statement anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     super::cluster::add_function(connection)
 }
 

@@ -20,7 +20,7 @@ use readers::Readers;
 use rusqlite::Connection;
 use std::fs::File;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{JOBS_MAX, Job, LogRule};
@@ -30,7 +30,7 @@ use writer::{JOBS_MAX, Job, LogRule};
 pub struct SqliteStore {
     jobs: Option<SyncSender<Job>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    readers: Readers,
+    readers: Arc<Readers>,
     _lock: Option<File>,
 }
 
@@ -44,7 +44,15 @@ impl SqliteStore {
     /// Finishes what is queued, moves the log into the file and lets go of it. Calls after that
     /// fail.
     pub async fn close(&self) -> StoreResult<()> {
-        self.readers.close();
+        let readers = Arc::clone(&self.readers);
+        if tokio::task::spawn_blocking(move || readers.close())
+            .await
+            .is_err()
+        {
+            return Err(StoreError::Unavailable(
+                "the readers did not end well".to_owned(),
+            ));
+        }
         let stopped = self.ask(|answer| Job::Stop { answer }).await;
         let thread = self
             .thread
@@ -109,7 +117,7 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
     let mut connection = connection::writer(options)?;
     migrate::migrate(&mut connection)?;
     upkeep::refuse_moved(&connection, &options.path)?;
-    let readers = Readers::new(options.path.clone(), options.readers);
+    let readers = Arc::new(Readers::new(options.path.clone(), options.readers));
     let (jobs, thread) = start(connection, LogRule::of(options))?;
     Ok(SqliteStore {
         jobs: Some(jobs),

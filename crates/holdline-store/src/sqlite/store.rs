@@ -18,7 +18,7 @@ use holdline_engine::ports::records::{
     InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
     StoredMessage, TemplateRecord, Timeline, TokenRecord,
 };
-use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, StoreResult};
+use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, PAGE_MAX, StoreResult};
 use holdline_engine::ports::{Store, StoreError};
 
 #[async_trait]
@@ -42,7 +42,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         self.readers
-            .run(move |c| messages::under_way(c, partitions, after, limit))
+            .run_large(move |c| messages::under_way(c, partitions, after, limit))
             .await
     }
 
@@ -54,7 +54,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         self.readers
-            .run(move |c| messages::waiting(c, partitions, priority, after, limit))
+            .run_large(move |c| messages::waiting(c, partitions, priority, after, limit))
             .await
     }
 
@@ -65,19 +65,21 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<StoredMessage>> {
         self.readers
-            .run(move |c| messages::waiting_expired(c, partitions, now, limit))
+            .run_large(move |c| messages::waiting_expired(c, partitions, now, limit))
             .await
     }
 
     async fn count_waiting(&self, partitions: Partitions) -> StoreResult<usize> {
         self.readers
-            .run(move |c| messages::count_waiting(c, partitions))
+            .run_large(move |c| messages::count_waiting(c, partitions))
             .await
     }
 
     async fn messages(&self, ids: &[MessageId]) -> StoreResult<Vec<MessageRecord>> {
         let ids = ids.to_vec();
-        self.readers.run(move |c| messages::by_ids(c, &ids)).await
+        self.readers
+            .run_large(move |c| messages::by_ids(c, &ids))
+            .await
     }
 
     async fn message(&self, id: MessageId) -> StoreResult<Option<StoredMessage>> {
@@ -95,7 +97,7 @@ impl Store for SqliteStore {
     ) -> StoreResult<Vec<StoredMessage>> {
         let filter = filter.clone();
         self.readers
-            .run(move |c| messages::list(c, &filter, limit))
+            .run_large(move |c| messages::list(c, &filter, limit))
             .await
     }
 
@@ -136,14 +138,13 @@ impl Store for SqliteStore {
         self.readers.run(move |c| people::by_id(c, id)).await
     }
 
-    async fn contact_by_address(
+    async fn contacts_by_address(
         &self,
-        channel: ChannelKind,
-        value: &str,
-    ) -> StoreResult<Option<ContactRecord>> {
-        let value = value.to_owned();
+        addresses: &[(ChannelKind, String)],
+    ) -> StoreResult<Vec<Option<ContactRecord>>> {
+        let addresses = addresses[..addresses.len().min(PAGE_MAX)].to_vec();
         self.readers
-            .run(move |c| people::by_address(c, channel, &value))
+            .run(move |c| people::by_addresses(c, &addresses))
             .await
     }
 
@@ -153,7 +154,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<ContactRecord>> {
         self.readers
-            .run(move |c| people::list(c, after, limit))
+            .run_large(move |c| people::list(c, after, limit))
             .await
     }
 
@@ -164,7 +165,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<RawInbound>> {
         self.readers
-            .run(move |c| inbound::raw_open(c, partitions, after, limit))
+            .run_large(move |c| inbound::raw_open(c, partitions, after, limit))
             .await
     }
 
@@ -192,7 +193,7 @@ impl Store for SqliteStore {
     ) -> StoreResult<Vec<HookRecord>> {
         let (without, partitions) = (words_text(without), cluster::set(partitions));
         self.readers
-            .run(move |c| hooks::due(c, partitions, now, &without, limit))
+            .run_large(move |c| hooks::due(c, partitions, now, &without, limit))
             .await
     }
 
@@ -214,7 +215,7 @@ impl Store for SqliteStore {
 
     async fn media_expired(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<MediaRecord>> {
         self.readers
-            .run(move |c| library::media_expired(c, now, limit))
+            .run_large(move |c| library::media_expired(c, now, limit))
             .await
     }
 
@@ -233,7 +234,7 @@ impl Store for SqliteStore {
     async fn templates(&self, waba: &str) -> StoreResult<Vec<TemplateRecord>> {
         let waba = waba.to_owned();
         self.readers
-            .run(move |c| library::templates(c, &waba))
+            .run_large(move |c| library::templates(c, &waba))
             .await
     }
 
@@ -245,7 +246,7 @@ impl Store for SqliteStore {
     }
 
     async fn tokens(&self) -> StoreResult<Vec<TokenRecord>> {
-        self.readers.run(library::tokens).await
+        self.readers.run_large(library::tokens).await
     }
 
     async fn routes(&self) -> StoreResult<Vec<RouteRecord>> {
@@ -253,7 +254,9 @@ impl Store for SqliteStore {
     }
 
     async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>> {
-        self.readers.run(move |c| routes::outages(c, limit)).await
+        self.readers
+            .run_large(move |c| routes::outages(c, limit))
+            .await
     }
 
     async fn baselines(
@@ -263,7 +266,7 @@ impl Store for SqliteStore {
     ) -> StoreResult<Vec<BaselineRecord>> {
         let after = after.map(str::to_owned);
         self.readers
-            .run(move |c| routes::baselines(c, after.as_deref(), limit))
+            .run_large(move |c| routes::baselines(c, after.as_deref(), limit))
             .await
     }
 
@@ -273,7 +276,7 @@ impl Store for SqliteStore {
 
     async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>> {
         self.readers
-            .run(move |c| routes::audit(c, before, limit))
+            .run_large(move |c| routes::audit(c, before, limit))
             .await
     }
 
@@ -294,7 +297,7 @@ impl Store for SqliteStore {
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
         let leases = leases.to_vec();
         self.readers
-            .run(move |c| cluster::handoffs(c, &leases, limit))
+            .run_large(move |c| cluster::handoffs(c, &leases, limit))
             .await
     }
 

@@ -276,11 +276,7 @@ fn apply(connection: &Connection, group: &Group) -> rusqlite::Result<GroupResult
     if guarded {
         run("SAVEPOINT one_group")?;
     }
-    let result = match group
-        .0
-        .iter()
-        .try_for_each(|op| area::apply(connection, op))
-    {
+    let result = match area::apply_all(connection, group) {
         Ok(()) => Ok(()),
         Err(WriteError::Conflict(conflict)) => {
             if guarded {

@@ -222,12 +222,11 @@ impl Store for SimStore {
         self.reach().await?.contact(id).await
     }
 
-    async fn contact_by_address(
+    async fn contacts_by_address(
         &self,
-        channel: ChannelKind,
-        value: &str,
-    ) -> StoreResult<Option<ContactRecord>> {
-        self.reach().await?.contact_by_address(channel, value).await
+        addresses: &[(ChannelKind, String)],
+    ) -> StoreResult<Vec<Option<ContactRecord>>> {
+        self.reach().await?.contacts_by_address(addresses).await
     }
 
     async fn list_contacts(

@@ -6,6 +6,7 @@ use crate::rows::contact::{ADDRESS_COLUMNS, CONTACT_COLUMNS, address_from, conta
 use crate::rows::{Result, Row};
 use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
+use holdline_engine::ports::store::PAGE_MAX;
 use tokio_postgres::Client;
 
 const CONTACT_COUNT: usize = 5;
@@ -15,14 +16,24 @@ pub(in crate::postgres) async fn by_id(c: &Client, id: ContactId) -> Result<Opti
     Ok(found(c, statement).await?.pop())
 }
 
-pub(in crate::postgres) async fn by_address(
+pub(in crate::postgres) async fn by_addresses(
     c: &Client,
-    channel: ChannelKind,
-    value: &str,
-) -> Result<Option<ContactRecord>> {
-    let owner = "id = (SELECT contact FROM address WHERE channel = $1 AND value = $2)";
-    let statement = Statement::new(select(owner)).one(channel.as_str());
-    Ok(found(c, statement.one(text(value))).await?.pop())
+    addresses: &[(ChannelKind, String)],
+) -> Result<Vec<Option<ContactRecord>>> {
+    let addresses = &addresses[..addresses.len().min(PAGE_MAX)];
+    let owners = "id IN (SELECT contact FROM address
+         WHERE (channel, value) IN (SELECT * FROM unnest($1, $2)))";
+    let statement = Statement::new(select(owners))
+        .many(addresses.iter().map(|(channel, _)| channel.as_str()))
+        .many(addresses.iter().map(|(_, value)| text(value)));
+    let people = found(c, statement).await?;
+    let owner = |(channel, value): &(ChannelKind, String)| {
+        let value = text(value);
+        let has = |it: &AddressRecord| it.channel == *channel && *it.value.expose() == value;
+        let mut owners = people.iter().filter(|it| it.addresses.iter().any(has));
+        owners.next().cloned()
+    };
+    Ok(addresses.iter().map(owner).collect())
 }
 
 pub(in crate::postgres) async fn list(

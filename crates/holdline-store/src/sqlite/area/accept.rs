@@ -15,16 +15,23 @@ use rusqlite::{Connection, Result, params};
 /// Expired keys forgotten for each new one.
 const FORGOTTEN_PER_KEY: usize = 2;
 
-pub(super) fn accept(c: &Connection, accept: &Accept) -> Result<(), WriteError> {
+/// With the delivery in this state. False when the message is there already: the same commit, made
+/// again.
+pub(super) fn accept(
+    c: &Connection,
+    accept: &Accept,
+    state: &DeliveryState,
+) -> Result<bool, WriteError> {
     let message = &accept.message;
     if let Some(key) = &accept.idempotency {
         take_key(c, key, message.id, message.created_at)?;
     }
-    if insert_message(c, message)? {
-        insert_delivery(c, message, &accept.delivery)?;
+    let inserted = insert_message(c, message)?;
+    if inserted {
+        insert_delivery(c, message, state)?;
         keep_body(c, message.id.0, message.body.expose())?;
     }
-    Ok(())
+    Ok(inserted)
 }
 
 /// Keeps what a person or an app wrote, unless there is nothing.
@@ -119,7 +126,6 @@ fn known_key(row: &Row<'_>, key: &Idempotency) -> rows::Result<(MessageId, Confl
     Ok((message, conflict))
 }
 
-/// False when the message is there already: the same commit, made again.
 fn insert_message(c: &Connection, message: &MessageRecord) -> Result<bool> {
     let inserted = count(
         c,

@@ -9,8 +9,11 @@ use holdline_engine::ports::records::{
 };
 use rusqlite::{Connection, Result, params};
 
-pub(super) fn advance(c: &Connection, advance: &Advance) -> Result<()> {
-    save_state(c, &advance.state)?;
+/// Without its state where a later one is written as well.
+pub(super) fn advance(c: &Connection, advance: &Advance, with_state: bool) -> Result<()> {
+    if with_state {
+        save_state(c, &advance.state)?;
+    }
     if let Some(attempt) = &advance.started {
         save_attempt(c, attempt)?;
     }

@@ -13,9 +13,10 @@ pub(super) mod routes;
 
 use super::cluster;
 use crate::rows::{self, Row};
-use holdline_core::Timestamp;
+use holdline_core::{MessageId, Timestamp};
+use holdline_engine::ports::records::DeliveryState;
 use holdline_engine::ports::store::PAGE_MAX;
-use holdline_engine::ports::{Conflict, Op};
+use holdline_engine::ports::{Conflict, Group, Op};
 use rusqlite::{Connection, OptionalExtension, Params, Result};
 
 /// Why a write did not happen.
@@ -31,15 +32,48 @@ impl From<rusqlite::Error> for WriteError {
     }
 }
 
-pub(super) fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
+/// A delivery that moves more than once in a group is written once, in its last state.
+pub(super) fn apply_all(c: &Connection, group: &Group) -> Result<(), WriteError> {
+    let mut inserted = None;
+    for (at, op) in group.0.iter().enumerate() {
+        let later = &group.0[at + 1..];
+        if let Op::Accept(accept) = op {
+            let id = accept.message.id;
+            let state = last_state(later, id).unwrap_or(&accept.delivery);
+            if accept::accept(c, accept, state)? {
+                inserted = Some(id);
+            }
+        } else if let Op::Advance(advance) = op {
+            let id = advance.state.id;
+            let is_last = inserted != Some(id) && last_state(later, id).is_none();
+            advance::advance(c, advance, is_last)?;
+        } else {
+            apply(c, op)?;
+        }
+    }
+    Ok(())
+}
+
+/// The state that the last of these operations gives a delivery.
+fn last_state(ops: &[Op], id: MessageId) -> Option<&DeliveryState> {
+    ops.iter().rev().find_map(|op| {
+        if let Op::Advance(advance) = op {
+            (advance.state.id == id).then_some(&advance.state)
+        } else {
+            None
+        }
+    })
+}
+
+fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
     match op {
         Op::Fence { lease, epoch } => return cluster::check_fence(c, *lease, *epoch),
         Op::Handoff(record) => cluster::hand_off(c, record),
         Op::HandoffDone(id) => cluster::handoff_done(c, *id),
-        Op::Accept(accept) => return accept::accept(c, accept),
+        Op::Accept(accept) => return accept::accept(c, accept, &accept.delivery).map(drop),
         Op::ContactSave(record) => return people::save(c, record),
         Op::Inbound(record) => return inbound::take(c, record),
-        Op::Advance(advance) => advance::advance(c, advance),
+        Op::Advance(advance) => advance::advance(c, advance, true),
         Op::ContactSeen(record) => people::see(c, record),
         Op::AddressNote(note) => people::note(c, note),
         Op::Raw(raw) => inbound::keep_raw(c, raw),

@@ -76,13 +76,15 @@ pub(in crate::sqlite) fn by_id(c: &Connection, id: ContactId) -> Result<Option<C
     found.map(|contact| with_addresses(c, contact)).transpose()
 }
 
-pub(in crate::sqlite) fn by_address(
+pub(in crate::sqlite) fn by_addresses(
     c: &Connection,
-    channel: ChannelKind,
-    value: &str,
-) -> Result<Option<ContactRecord>> {
-    let owner = owner_of(c, channel, value)?;
-    owner.map_or(Ok(None), |owner| by_id(c, owner))
+    addresses: &[(ChannelKind, String)],
+) -> Result<Vec<Option<ContactRecord>>> {
+    let by_address = |(channel, value): &(ChannelKind, String)| {
+        let owner = owner_of(c, *channel, value)?;
+        owner.map_or(Ok(None), |owner| by_id(c, owner))
+    };
+    addresses.iter().map(by_address).collect()
 }
 
 pub(in crate::sqlite) fn list(
