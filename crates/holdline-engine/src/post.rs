@@ -1,26 +1,64 @@
 //! Posts events to apps: at least once, in order per message or person, with growing gaps for
 //! seven days. Durable: an event is a row until its endpoint has taken it.
 
+use crate::ports::Partition;
 use crate::ports::hook::HookOutcome;
 use crate::ports::ops::Op;
 use crate::ports::records::{EndpointRecord, HookRecord};
 use crate::shared::Shared;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use holdline_core::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Rows looked at for due events in one read.
 const PAGE: usize = 512;
+/// Rows kept in memory; others wait in the store until some of these have been posted.
+const KNOWN_MAX: usize = 16 * PAGE;
 /// The loop looks at the store at least this often.
 const LOOK_MS_MAX: u64 = 5_000;
+/// Pause between two looks: what became due meanwhile is read together.
+const LOOK_MS_MIN: u64 = 5;
 
 /// To be run by one task.
 pub struct PostLoop {
     shared: Arc<Shared>,
-    under_way: BTreeSet<i64>,
-    by_endpoint: BTreeMap<String, usize>,
+    endpoints: BTreeMap<String, Endpoint>,
+    /// Rows that are due and known here: read, or being posted.
+    known: BTreeSet<i64>,
+    /// Rows whose post ended since the look at work began: it may show them as they were before.
+    ended: BTreeSet<i64>,
+    look: Look,
+}
+
+/// What is to be posted to one endpoint.
+#[derive(Default)]
+struct Endpoint {
+    posting: usize,
+    next: VecDeque<HookRecord>,
+}
+
+/// When the store is looked at.
+enum Look {
+    /// Not again before this.
+    Wanted(Timestamp),
+    AtWork,
+    /// Unless something happens.
+    At(Timestamp),
+}
+
+/// What ended.
+enum Step {
+    Posted {
+        seq: i64,
+        endpoint: String,
+    },
+    Looked {
+        due: Vec<HookRecord>,
+        wake_at: Timestamp,
+    },
 }
 
 impl std::fmt::Debug for PostLoop {
@@ -31,10 +69,13 @@ impl std::fmt::Debug for PostLoop {
 
 impl PostLoop {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let now = shared.clock.now();
         Self {
             shared,
-            under_way: BTreeSet::new(),
-            by_endpoint: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            known: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            look: Look::Wanted(now),
         }
     }
 
@@ -43,106 +84,136 @@ impl PostLoop {
     /// Posts are polled in every wait: one that was handed a connection of the store while nobody
     /// polls it would keep it from everybody else.
     pub async fn run(mut self) {
-        let mut posts: FuturesUnordered<PostFuture> = FuturesUnordered::new();
-        while !self.shared.stop.is_stopped() {
-            let shared = Arc::clone(&self.shared);
-            let full = self.full_endpoints();
-            let mut look = std::pin::pin!(look(shared, full, PAGE + self.under_way.len()));
-            let mut done = Vec::new();
-            let (due, wake_at) = loop {
-                tokio::select! {
-                    biased;
-                    looked = &mut look => break looked,
-                    Some(ended) = posts.next(), if !posts.is_empty() => done.push(ended),
+        let mut steps: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
+        let shared = Arc::clone(&self.shared);
+        let mut woken = false;
+        loop {
+            self.start_posts(&steps);
+            let now = shared.clock.now();
+            let until = match self.look {
+                Look::Wanted(at) if at <= now => {
+                    steps.push(self.begin_look());
+                    now.plus_ms(LOOK_MS_MAX)
                 }
+                Look::Wanted(at) | Look::At(at) => at,
+                Look::AtWork => now.plus_ms(LOOK_MS_MAX),
             };
-            due.into_iter().for_each(|hook| self.start(hook, &posts));
-            // Only now: the look may have begun before the end of a post was saved.
-            let freed = !done.is_empty();
-            done.into_iter()
-                .for_each(|(seq, endpoint)| self.ended(seq, &endpoint));
-            if freed {
-                continue;
-            }
-            let clock = Arc::clone(&self.shared.clock);
             tokio::select! {
                 biased;
-                () = self.shared.stop.stopped() => return,
-                Some((seq, endpoint)) = posts.next(), if !posts.is_empty() => {
-                    self.ended(seq, &endpoint);
-                }
-                () = self.shared.hooks_wake.notified() => {}
-                () = clock.sleep_until(wake_at) => {}
+                () = shared.stop.stopped() => return,
+                Some(step) = steps.next(), if !steps.is_empty() => self.take(step),
+                () = shared.hooks_wake.notified() => woken = true,
+                () = shared.clock.sleep_until(until) => woken |= matches!(self.look, Look::At(_)),
             }
-            while let Some(Some((seq, endpoint))) = posts.next().now_or_never() {
-                self.ended(seq, &endpoint);
+            while let Some(Some(step)) = steps.next().now_or_never() {
+                self.take(step);
+            }
+            // While one is at work: it may not see what the store got since it began.
+            if woken && !matches!(self.look, Look::AtWork) {
+                woken = false;
+                self.want_look();
             }
         }
     }
 
-    /// Endpoints with as many posts under way as one may have: they must not hide the others.
-    fn full_endpoints(&self) -> Vec<String> {
+    fn want_look(&mut self) {
+        if let Look::At(_) = self.look {
+            let now = self.shared.clock.now();
+            self.look = Look::Wanted(now.plus_ms(LOOK_MS_MIN));
+        }
+    }
+
+    fn begin_look(&mut self) -> BoxFuture<'static, Step> {
+        self.look = Look::AtWork;
+        // An endpoint that has something to do must not hide the others.
         let max = self.shared.config.hooks.per_endpoint_max;
-        let full = self.by_endpoint.iter().filter(|(_, count)| **count >= max);
-        full.map(|(endpoint, _)| endpoint.clone()).collect()
+        let is_busy = |it: &Endpoint| !it.next.is_empty() || it.posting >= max;
+        let (busy, free): (Vec<_>, Vec<_>) = self.endpoints.iter().partition(|(_, it)| is_busy(it));
+        let limit = PAGE + free.iter().map(|(_, it)| it.posting).sum::<usize>();
+        let busy = busy.into_iter().map(|(name, _)| name.clone()).collect();
+        Box::pin(look(Arc::clone(&self.shared), busy, limit))
     }
 
-    /// Begins one post if it fits and is not under way.
-    fn start(&mut self, hook: HookRecord, posts: &FuturesUnordered<PostFuture>) {
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Looked { due, wake_at } => {
+                self.look = Look::At(wake_at);
+                let ended = std::mem::take(&mut self.ended);
+                for hook in due.into_iter().filter(|hook| !ended.contains(&hook.seq)) {
+                    if self.known.len() < KNOWN_MAX && self.known.insert(hook.seq) {
+                        let endpoint = self.endpoints.entry(hook.endpoint.clone()).or_default();
+                        endpoint.next.push_back(hook);
+                    }
+                }
+                if !ended.is_empty() {
+                    self.want_look();
+                }
+            }
+            Step::Posted { seq, endpoint } => {
+                self.known.remove(&seq);
+                if matches!(self.look, Look::AtWork) {
+                    self.ended.insert(seq);
+                }
+                if let Some(it) = self.endpoints.get_mut(&endpoint) {
+                    it.posting -= 1;
+                    if it.next.is_empty() {
+                        self.want_look();
+                    }
+                }
+            }
+        }
+    }
+
+    /// As many as may be under way, the oldest first.
+    fn start_posts(&mut self, steps: &FuturesUnordered<BoxFuture<'static, Step>>) {
         let policy = &self.shared.config.hooks;
-        let count = self.by_endpoint.entry(hook.endpoint.clone()).or_default();
-        let full = self.under_way.len() >= policy.in_flight_max;
-        if full || *count >= policy.per_endpoint_max || self.under_way.contains(&hook.seq) {
-            return;
+        let posting: usize = self.endpoints.values().map(|it| it.posting).sum();
+        for _ in posting..policy.in_flight_max {
+            let free = self.endpoints.values_mut();
+            let free = free.filter(|it| it.posting < policy.per_endpoint_max);
+            let first = free.filter_map(|it| Some((it.next.front()?.seq, it)));
+            let Some((_, endpoint)) = first.min_by_key(|(seq, _)| *seq) else {
+                break;
+            };
+            let Some(hook) = endpoint.next.pop_front() else {
+                break;
+            };
+            // Whoever drives the partition now posts it.
+            if self.shared.owns(Partition::of(hook.subject)) {
+                endpoint.posting += 1;
+                steps.push(Box::pin(post(Arc::clone(&self.shared), hook)));
+            } else {
+                self.known.remove(&hook.seq);
+            }
         }
-        *count += 1;
-        self.under_way.insert(hook.seq);
-        posts.push(Box::pin(post(Arc::clone(&self.shared), hook)));
-    }
-
-    fn ended(&mut self, seq: i64, endpoint: &str) {
-        self.under_way.remove(&seq);
-        if let Some(count) = self.by_endpoint.get_mut(endpoint) {
-            *count = count.saturating_sub(1);
-        }
+        self.endpoints
+            .retain(|_, it| it.posting > 0 || !it.next.is_empty());
     }
 }
 
 /// What is due, and when to look again.
-async fn look(
-    shared: Arc<Shared>,
-    full: Vec<String>,
-    limit: usize,
-) -> (Vec<HookRecord>, Timestamp) {
+async fn look(shared: Arc<Shared>, busy: Vec<String>, limit: usize) -> Step {
     let now = shared.clock.now();
     let latest = now.plus_ms(LOOK_MS_MAX);
-    let due = match shared
-        .store
-        .hooks_due(shared.owned(), now, &full, limit)
-        .await
-    {
-        Ok(due) => due,
+    let owned = shared.owned();
+    let (due, wake_at) = match shared.store.hooks_due(owned, now, &busy, limit).await {
+        // The next is looked for when they have ended.
+        Ok(due) if !due.is_empty() => (due, latest),
+        Ok(none) => {
+            let next = shared.store.hooks_next_due(owned).await.ok().flatten();
+            let next = next.filter(|at| *at > now).unwrap_or(latest);
+            (none, next.min(latest))
+        }
         Err(error) => {
             tracing::error!(%error, "events for apps could not be read; tried again");
-            return (Vec::new(), now.plus_ms(1_000));
+            (Vec::new(), now.plus_ms(1_000))
         }
     };
-    let next = shared
-        .store
-        .hooks_next_due(shared.owned())
-        .await
-        .ok()
-        .flatten();
-    (
-        due,
-        next.filter(|at| *at > now).unwrap_or(latest).min(latest),
-    )
+    Step::Looked { due, wake_at }
 }
 
-type PostFuture = std::pin::Pin<Box<dyn Future<Output = (i64, String)> + Send>>;
-
 /// One post, and what its outcome writes.
-async fn post(shared: Arc<Shared>, hook: HookRecord) -> (i64, String) {
+async fn post(shared: Arc<Shared>, hook: HookRecord) -> Step {
     let op = outcome_op(&shared, &hook).await;
     while let Err(error) = shared.batcher.commit(vec![op.clone()]).await {
         if shared.stop.is_stopped() {
@@ -152,7 +223,10 @@ async fn post(shared: Arc<Shared>, hook: HookRecord) -> (i64, String) {
         let now = shared.clock.now();
         shared.clock.sleep_until(now.plus_ms(1_000)).await;
     }
-    (hook.seq, hook.endpoint)
+    Step::Posted {
+        seq: hook.seq,
+        endpoint: hook.endpoint,
+    }
 }
 
 async fn outcome_op(shared: &Shared, hook: &HookRecord) -> Op {

@@ -4,24 +4,21 @@
 //! dropped by the provider's id. Inbound is never gated on health (invariant 13).
 
 pub(crate) mod keywords;
+mod message;
 
-use crate::config::CHOICE_WINDOW_MS;
 use crate::driver::event::{Event as DriverEvent, ReceiptEvent, Wrote};
-use crate::intake::find_by_address;
 use crate::ports::channel::{HookRefusal, InboundItem, InboundMessage, InboundReceipt};
-use crate::ports::ops::{AddressNote, Op};
-use crate::ports::records::{
-    ContactRecord, Event, EventKind, InboundRecord, MediaRecord, MessageRecord, RawInbound,
-    ReceiptRecord, WA_USER,
-};
+use crate::ports::ops::Op;
+use crate::ports::records::{Event, EventKind, RawInbound, ReceiptRecord, WA_USER};
 use crate::ports::store::PAGE_MAX;
 use crate::ports::{Channel, HookRequest, Partition, StoreError};
 use crate::request::{Echo, EchoStep, Told};
 use crate::shared::Shared;
+use futures_util::future::join_all;
 use holdline_core::health::InboundKind;
-use holdline_core::id::InboundId;
 use holdline_core::message::{Receipt, ReceiptKind};
-use holdline_core::{AttemptKey, ChannelKind, Redacted, Timestamp};
+use holdline_core::{AttemptKey, ChannelKind, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
@@ -33,10 +30,8 @@ const RAW_AGAIN_MS: u64 = 500;
 const RAW_LOOK_MS: u64 = 10_000;
 /// Ids drawn to find one in a partition of this node: with 16 nodes one in ten thousand fails.
 const RAW_IDS_DRAWN: usize = 144;
-/// Messages looked at to find the choices a reply may mean.
-const CHOICES_LOOKED_AT: usize = 5;
-/// Media of people are kept as long as ours (whatsapp.md: 30 days).
-const MEDIA_KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// Webhooks worked off together.
+const TOGETHER_MAX: usize = 64;
 
 /// Why a provider's call was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +103,30 @@ fn is_left_behind(raw: &RawInbound, now: Timestamp) -> bool {
     raw.received_at > now || now.since_ms(raw.received_at) >= RAW_LOOK_MS
 }
 
+/// What one webhook holds: its place among those read together, and when it came.
+type Item = (usize, Timestamp, InboundItem);
+type Done = Result<(Vec<ReceiptEvent>, Option<Wrote>), StoreError>;
+
+/// What became of one webhook.
+#[derive(Default)]
+struct Read {
+    receipts: Vec<ReceiptEvent>,
+    wrote: Vec<Wrote>,
+    error: Option<StoreError>,
+}
+
+impl Read {
+    fn take(&mut self, done: Done) {
+        match done {
+            Ok((receipts, wrote)) => {
+                self.receipts.extend(receipts);
+                self.wrote.extend(wrote);
+            }
+            Err(error) => self.error = Some(error),
+        }
+    }
+}
+
 /// To be run by one task.
 pub struct ReceiveLoop {
     shared: Arc<Shared>,
@@ -127,6 +146,7 @@ impl ReceiveLoop {
 
     /// Reads what is stored and not read yet, then what comes, until the engine stops.
     pub async fn run(mut self) {
+        let mut came = Vec::new();
         let mut look_at = self.shared.clock.now().plus_ms(RAW_LOOK_MS);
         loop {
             if self.shared.raw_overflow.swap(false, Ordering::SeqCst) {
@@ -143,9 +163,9 @@ impl ReceiveLoop {
                     let now = self.shared.clock.now();
                     self.shared.clock.sleep_until(now.plus_ms(RAW_AGAIN_MS)).await;
                 }
-                raw = self.queue.recv() => match raw {
-                    Some(raw) => self.read(&raw).await,
-                    None => return,
+                count = self.queue.recv_many(&mut came, TOGETHER_MAX) => match count {
+                    0 => return,
+                    _ => self.read(std::mem::take(&mut came)).await,
                 },
                 () = clock.sleep_until(look_at) => {
                     let now = clock.now();
@@ -174,45 +194,73 @@ impl ReceiveLoop {
             };
             let Some(last) = page.last() else { return };
             after = Some(last.id);
-            for raw in page.iter().filter(|raw| wanted(raw)) {
-                self.read(raw).await;
+            let mut wanted = page.into_iter().filter(|raw| wanted(raw)).peekable();
+            while wanted.peek().is_some() {
+                self.read(wanted.by_ref().take(TOGETHER_MAX).collect())
+                    .await;
             }
         }
     }
 
-    async fn read(&self, raw: &RawInbound) {
-        let Some(channel) = self.shared.channels.get(&raw.channel) else {
-            return;
-        };
-        let items = channel.read(raw).unwrap_or_else(|refusal| {
-            tracing::warn!(channel = %raw.channel, %refusal, "a webhook could not be read");
-            Vec::new()
-        });
-        let mut receipts = Vec::new();
-        let mut heard = Vec::new();
-        for item in items {
-            let wrote = wrote(channel.kind(), &item);
-            let came = (raw.received_at, item);
-            match self.item(channel, came, &mut receipts).await {
-                // A repeat is no sign that the provider works.
-                Ok(is_news) => heard.extend(wrote.filter(|_| is_news)),
-                Err(error) => {
-                    tracing::error!(%error, "a webhook could not be worked off; read again later");
-                    self.shared.read_raw_again();
-                    return;
-                }
+    /// Works off some webhooks together: what one person wrote in order, beside that of others.
+    async fn read(&self, raws: Vec<RawInbound>) {
+        let mut read: Vec<Read> = raws.iter().map(|_| Read::default()).collect();
+        let mut threads: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+        for (place, raw) in raws.iter().enumerate() {
+            for item in self.items(raw) {
+                let thread = threads.entry(thread_of(raw.channel, &item)).or_default();
+                thread.push((place, raw.received_at, item));
             }
         }
-        let ops = vec![Op::RawDone(raw.id)];
-        let _ = self
-            .shared
-            .mailbox
-            .send(DriverEvent::Receipts {
-                receipts,
-                wrote: heard,
-                ops,
-            })
-            .await;
+        let working = threads
+            .into_values()
+            .map(|items| self.work_off(&raws, items));
+        for (place, done) in join_all(working).await.into_iter().flatten() {
+            read[place].take(done);
+        }
+        for (raw, read) in raws.iter().zip(read) {
+            self.hand_on(raw.id, read).await;
+        }
+    }
+
+    fn items(&self, raw: &RawInbound) -> Vec<InboundItem> {
+        let Some(channel) = self.shared.channels.get(&raw.channel) else {
+            return Vec::new();
+        };
+        channel.read(raw).unwrap_or_else(|refusal| {
+            tracing::warn!(channel = %raw.channel, %refusal, "a webhook could not be read");
+            Vec::new()
+        })
+    }
+
+    async fn work_off(&self, raws: &[RawInbound], items: Vec<Item>) -> Vec<(usize, Done)> {
+        let mut done = Vec::with_capacity(items.len());
+        for (place, came_at, item) in items {
+            let Some(channel) = self.shared.channels.get(&raws[place].channel) else {
+                continue;
+            };
+            let mut receipts = Vec::new();
+            let wrote = wrote(channel.kind(), &item);
+            let news = self.item(channel, (came_at, item), &mut receipts).await;
+            // A repeat is no sign that the provider works.
+            let heard = news.map(|is_news| (receipts, wrote.filter(|_| is_news)));
+            done.push((place, heard));
+        }
+        done
+    }
+
+    async fn hand_on(&self, id: u128, read: Read) {
+        if let Some(error) = read.error {
+            tracing::error!(%error, "a webhook could not be worked off; read again later");
+            self.shared.read_raw_again();
+            return;
+        }
+        let event = DriverEvent::Receipts {
+            receipts: read.receipts,
+            wrote: read.wrote,
+            ops: vec![Op::RawDone(id)],
+        };
+        let _ = self.shared.mailbox.send(event).await;
     }
 
     /// Whether it said anything new.
@@ -279,184 +327,6 @@ impl ReceiveLoop {
         Ok(Some(receipt_event(key, receipt, came_at)))
     }
 
-    async fn message(
-        &self,
-        channel: &Arc<dyn Channel>,
-        message: InboundMessage,
-    ) -> Result<bool, StoreError> {
-        let shared = &self.shared;
-        let now = shared.clock.now();
-        let Some((at, value)) = address_of(channel.kind(), &message) else {
-            return Ok(false);
-        };
-        let (contact, mut ops) = find_by_address(shared, at, &value, now).await?;
-        ops.extend(self.learned(channel.kind(), &contact, &message, now));
-        let kind = channel.kind();
-        let keyword = keywords::asked(kind, &contact, &message, &value);
-        ops.extend(keyword.and_then(|it| keywords::note(it, kind, &contact, &value)));
-        let recent = self.recent(channel.kind(), &contact, now).await?;
-        let (record, media) = self
-            .record(channel, &contact, message, &recent, now)
-            .await?;
-        ops.extend(media.map(Op::Media));
-        let event = Event {
-            at: record.at,
-            kind: EventKind::Inbound { inbound: record.id },
-        };
-        let (sender, subject) = (record.sender.clone(), record.contact.0);
-        ops.push(Op::Inbound(Box::new(record)));
-        ops.extend(
-            shared
-                .endpoints
-                .hooks_for_sender(&sender, subject, &event, now),
-        );
-        let stored = shared.batcher.commit(ops).await?;
-        match &stored {
-            Ok(()) => shared.hooks_wake.notify_one(),
-            Err(conflict) => tracing::debug!(?conflict, "a repeated inbound message was dropped"),
-        }
-        if let Some(keyword) = keyword {
-            let who = (&contact, value.as_str());
-            keywords::carry_out(shared, keyword, kind, who, stored.is_ok()).await;
-        }
-        Ok(stored.is_ok())
-    }
-
-    /// The newest messages that went to this person by this channel.
-    async fn recent(
-        &self,
-        channel: ChannelKind,
-        contact: &ContactRecord,
-        now: Timestamp,
-    ) -> Result<Vec<MessageRecord>, StoreError> {
-        let since = Timestamp(now.0.saturating_sub_unsigned(CHOICE_WINDOW_MS));
-        self.shared
-            .store
-            .recent_by_contact(contact.id, channel, since, CHOICES_LOOKED_AT)
-            .await
-    }
-
-    async fn record(
-        &self,
-        channel: &Arc<dyn Channel>,
-        contact: &ContactRecord,
-        message: InboundMessage,
-        recent: &[MessageRecord],
-        now: Timestamp,
-    ) -> Result<(InboundRecord, Option<MediaRecord>), StoreError> {
-        let mut context = match &message.context {
-            Some(provider_id) => {
-                let store = &self.shared.store;
-                store
-                    .attempt_by_provider_id(channel.kind(), provider_id)
-                    .await?
-                    .map(|k| k.message)
-            }
-            None => None,
-        };
-        let (mut kind, mut payload) = (message.kind.clone(), message.payload.clone());
-        let text = message.text.as_ref().map_or("", |text| text.expose());
-        if let Some(meant) = channel.interpret(text, recent, &*self.shared.library).await {
-            (context, kind, payload) = (Some(meant.context), meant.kind, meant.payload);
-        }
-        let sender = self.sender_known_to_apps(channel.kind(), &message, recent);
-        let media = self.media(channel.kind(), &message, &sender, now);
-        let from = message.from.unwrap_or_else(|| Redacted::new(String::new()));
-        let record = InboundRecord {
-            id: InboundId(self.shared.ids.id(now)),
-            channel: channel.kind(),
-            provider_id: message.provider_id,
-            contact: contact.id,
-            sender,
-            from,
-            at: message.at,
-            received_at: now,
-            context,
-            kind,
-            payload,
-            media: media.as_ref().map(|media| media.id.clone()),
-        };
-        Ok((record, media))
-    }
-
-    /// Apps know phone-number ids only: a reply by SMS belongs to the sender that last wrote.
-    fn sender_known_to_apps(
-        &self,
-        channel: ChannelKind,
-        message: &InboundMessage,
-        recent: &[MessageRecord],
-    ) -> String {
-        if channel == ChannelKind::WHATSAPP {
-            return message.to.clone();
-        }
-        let routes = &self.shared.config.routes;
-        let first = || routes.iter().find(|r| r.channel == ChannelKind::WHATSAPP);
-        // Our own answers to HELP belong to no sender.
-        recent
-            .iter()
-            .find(|message| !message.sender.is_empty())
-            .map(|message| message.sender.clone())
-            .or_else(|| first().map(|route| route.sender.clone()))
-            .unwrap_or_else(|| message.to.clone())
-    }
-
-    fn media(
-        &self,
-        channel: ChannelKind,
-        message: &InboundMessage,
-        sender: &str,
-        now: Timestamp,
-    ) -> Option<MediaRecord> {
-        let media = message.media.as_ref()?;
-        let digits = self.shared.ids.draw() % 9_000_000_000_000_000 + 1_000_000_000_000_000;
-        Some(MediaRecord {
-            id: digits.to_string(),
-            app: String::new(),
-            sender: sender.to_owned(),
-            mime: media.mime.clone(),
-            filename: media.filename.clone(),
-            sha256: media.sha256.clone().unwrap_or_default(),
-            size: 0,
-            created_at: now,
-            expires_at: now.plus_ms(MEDIA_KEPT_MS),
-            remote: Some((channel, media.remote.clone())),
-        })
-    }
-
-    /// A person who writes can be reached where they write from.
-    fn learned(
-        &self,
-        channel: ChannelKind,
-        contact: &ContactRecord,
-        message: &InboundMessage,
-        now: Timestamp,
-    ) -> Vec<Op> {
-        let mut known = contact.clone();
-        known.name.clone_from(&message.name);
-        let phone = message
-            .from
-            .as_ref()
-            .map(|from| (channel, from.expose().clone()));
-        let user = message.from_user.clone().map(|user| (WA_USER, user));
-        known.addresses = phone
-            .iter()
-            .chain(&user)
-            .map(|(channel, value)| crate::intake::new_address(*channel, value))
-            .collect();
-        let mut ops = vec![Op::ContactSeen(Box::new(known))];
-        for (channel, value) in phone.into_iter().chain(user) {
-            ops.push(Op::AddressNote(Box::new(AddressNote {
-                contact: contact.id,
-                channel,
-                value,
-                unreachable_until: Some(Timestamp(0)),
-                last_inbound_at: Some(message.at.min(now)),
-                consent: None,
-            })));
-        }
-        ops
-    }
-
     async fn pass_on(&self, field: String, waba: String, value: String) -> Result<(), StoreError> {
         let shared = &self.shared;
         let now = shared.clock.now();
@@ -475,6 +345,20 @@ impl ReceiveLoop {
             shared.hooks_wake.notify_one();
         }
         Ok(())
+    }
+}
+
+/// What is worked off in order: what one person wrote, and all the rest.
+fn thread_of(channel: ChannelKind, item: &InboundItem) -> String {
+    match item {
+        InboundItem::Message(message) => {
+            let from = address_of(channel, message);
+            from.map_or_else(String::new, |(_, value)| value)
+        }
+        InboundItem::Receipt(_)
+        | InboundItem::Passed { .. }
+        | InboundItem::TemplatesChanged { .. }
+        | InboundItem::Echo { .. } => String::new(),
     }
 }
 
