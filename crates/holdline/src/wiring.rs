@@ -10,7 +10,7 @@ use crate::engine_config::engine_config;
 use crate::http;
 use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, Parts};
 use crate::library::{LibraryParts, LinkSigner, StoreLibrary};
 use crate::listen::{self, ListenLimits};
 use crate::render::EventRenderer;
@@ -294,7 +294,7 @@ async fn assemble(
     .await?;
     let tokens = KnownTokens::default();
     tokens.replace(store.tokens().await?);
-    let state = AppState {
+    let state = AppState::from(Parts {
         engine,
         tokens: Arc::new(tokens),
         config: Arc::clone(config),
@@ -308,7 +308,7 @@ async fn assemble(
         feeds: Arc::new(FeedCell::new(&config.feeds())),
         backup: Arc::default(),
         room: Arc::default(),
-    };
+    });
     Ok((state, loops))
 }
 

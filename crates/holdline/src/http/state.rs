@@ -14,10 +14,14 @@ use holdline_channels::http::Client;
 use holdline_channels::whatsapp::client::GraphClient;
 use holdline_engine::Engine;
 use holdline_engine::ports::Blobs;
+use std::ops::Deref;
 use std::sync::Arc;
 
+/// Cloned for each request, and more than once: one count.
 #[derive(Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<Parts>);
+
+pub(crate) struct Parts {
     pub(crate) engine: Engine,
     /// For the time that the store cannot be asked.
     pub(crate) tokens: Arc<KnownTokens>,
@@ -38,6 +42,20 @@ pub(crate) struct AppState {
     pub(crate) backup: Arc<BackupState>,
     /// Of the disk of the database.
     pub(crate) room: Arc<Room>,
+}
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl AppState {
