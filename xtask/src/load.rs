@@ -1,5 +1,5 @@
-//! `soak` and `bench limits`: builds the server and the load program as they are released, and runs
-//! the latter. Measures nothing itself.
+//! `soak`, `bench limits` and `bench load`: builds the server and the load program as they are
+//! released, and runs the latter. Measures nothing itself.
 
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};

@@ -35,6 +35,9 @@ Usage: cargo xtask <command>
   bench limits [--waiting N] [--filled FOLDER] [--json]
                  the released server with a million messages waiting: its start, memory, disk and
                  rate; some minutes; fails when a row falls short
+  bench load [--quick] [--only W1,W3,...] [--json]
+                 how fast the released server is, beside the least that the same work costs on this
+                 machine; half an hour, --quick three minutes; fails when a row falls short
   soak [--rate N] [--minutes N] [--json]
                  the released server under 200 messages a second for an hour, while WhatsApp fails
                  and mends; fails when something is lost, doubled or grows
@@ -166,8 +169,8 @@ fn test(root: &Path, arguments: &[String]) -> Result<()> {
 fn bench(root: &Path, arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((name, rest)) if name == "detect" => bench_detect(root, rest),
-        Some((name, rest)) if name == "limits" => load::run(root, name, rest),
-        Some(_) | None => bail!("name the bench: `cargo xtask bench detect` or `bench limits`"),
+        Some((name, rest)) if name == "limits" || name == "load" => load::run(root, name, rest),
+        Some(_) | None => bail!("name the bench: detect, limits or load"),
     }
 }
 

@@ -1,12 +1,16 @@
-//! `cargo xtask soak` and `cargo xtask bench limits`: puts load on the real server, as it is
+//! `cargo xtask soak`, `bench limits` and `bench load`: puts load on the real server, as it is
 //! released, and judges what it made of it. Reads the command line and sets the exit code; never
 //! looks into the server but by what it shows to everybody.
 
+mod floor;
 mod limits;
 mod offer;
+mod press;
 mod row;
+mod sink;
 mod soak;
 mod stage;
+mod works;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -27,9 +31,14 @@ enum Command {
     Soak(soak::SoakArgs),
     /// A million messages wait: how long is the start, how much memory and disk do they take?
     Limits(limits::LimitsArgs),
+    /// How fast it is, beside the least that the same work costs on this machine
+    Load(works::LoadArgs),
     /// The sandbox's providers, until the standard input ends
     #[command(hide = true)]
     Providers(stage::ProvidersArgs),
+    /// A limit program
+    #[command(hide = true)]
+    Floor(floor::FloorArgs),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +65,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn perform(command: Command) -> anyhow::Result<ExitCode> {
     let (rows, json) = match command {
         Command::Providers(args) => return stage::providers(args).await,
+        Command::Floor(args) => return floor::run(args).await,
+        Command::Load(args) => (works::run(&args).await.context("load")?, args.json),
         Command::Soak(args) => (soak::run(&args).await.context("soak")?, args.json),
         Command::Limits(args) => (limits::run(&args).await.context("limits")?, args.json),
     };

@@ -47,18 +47,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "holdline-servers",
         ],
     ),
-    ("holdline-load", &["holdline-sim"]),
+    ("holdline-load", &["holdline-sim", "holdline-servers"]),
     ("xtask", &[]),
 ];
 
-/// Crates of the workspace that only tests may use.
+/// Crates of the workspace that only tests may use, and what measures as they do.
 const FOR_TESTS: &[&str] = &["holdline-servers"];
+const MEASURES: &str = "holdline-load";
 
 /// Outside crates that only some crates may use, and whether tests of the others may.
 const RESTRICTED: &[Restriction] = &[
     Restriction {
         name: "rusqlite",
-        users: &["holdline-store"],
+        users: &["holdline-store", "holdline-load"],
         tests: Tests::Bound,
     },
     Restriction {
@@ -83,7 +84,7 @@ const RESTRICTED: &[Restriction] = &[
     },
     Restriction {
         name: "axum",
-        users: &["holdline", "holdline-sim"],
+        users: &["holdline", "holdline-sim", "holdline-load"],
         tests: Tests::Free,
     },
     Restriction {
@@ -164,7 +165,7 @@ fn check_dependency(
 ) -> Option<Fault> {
     let used = dependency["name"].as_str()?;
     let for_tests = dependency["kind"].as_str() == Some("dev");
-    if FOR_TESTS.contains(&used) && !for_tests {
+    if FOR_TESTS.contains(&used) && !for_tests && user != MEASURES {
         return Some(Fault::new(
             manifest_of(user),
             format!("{user} depends on {used}, which is for tests only"),

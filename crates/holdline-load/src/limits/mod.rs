@@ -2,18 +2,16 @@
 //! listens, accepts and sends; how much memory and disk a waiting message takes; how fast they go.
 
 mod mail;
-mod sink;
 mod start;
 
 use crate::offer::{Order, Tally, offer};
 use crate::row::Row;
-use crate::stage::{Setting, empty_log, free_address, sections, target_folder};
-use anyhow::Context as _;
+use crate::sink::{Form, Sink};
+use crate::stage::{Setting, copy_database, empty_log, free_address, sections, target_folder};
 use clap::Args;
 use mail::Mail;
-use sink::Sink;
-use start::Started;
-use std::path::{Path, PathBuf};
+pub(crate) use start::{Started, start};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -50,12 +48,13 @@ pub(crate) async fn run(args: &LimitsArgs) -> anyhow::Result<Vec<Row>> {
     let temporary = tempfile::Builder::new()
         .prefix("holdline-limits-")
         .tempdir()?;
-    let sink = Sink::start(args.waiting).await?;
+    let sink = Sink::start(Form::CloudApi, args.waiting, None).await?;
     let mut setting = Setting {
         folder: temporary.path().to_owned(),
         log: empty_log(&target_folder()?.join("limits"), "server.log")?,
         address: free_address()?,
         sections: sections(&sink.url(), HELD_PER_S, None) + LIMITS,
+        env: Vec::new(),
     };
     let mut rows = Vec::new();
     let kept = args
@@ -63,17 +62,17 @@ pub(crate) async fn run(args: &LimitsArgs) -> anyhow::Result<Vec<Row>> {
         .as_deref()
         .filter(|it| it.join("holdline.db").is_file());
     if let Some(kept) = kept {
-        copy(kept, &setting.folder)?;
+        copy_database(kept, &setting.folder)?;
     } else {
         let filled = fill(&setting, args.waiting).await?;
         rows.extend(rows_of_fill(filled, args.waiting));
         if let Some(to) = &args.filled {
-            copy(&setting.folder, to)?;
+            copy_database(&setting.folder, to)?;
         }
     }
     let before = sink.taken();
     setting.sections = sections(&sink.url(), FREE_PER_S, None) + LIMITS;
-    let started = start::start(&setting, &sink, args.waiting).await?;
+    let started = start(&setting, &sink, args.waiting, start::SENDING).await?;
     rows.extend(rows_of_start(&started, args.waiting, before));
     Ok(rows)
 }
@@ -109,18 +108,6 @@ async fn fill(setting: &Setting, waiting: u64) -> anyhow::Result<Filled> {
         took_s,
         p99_ms: tally.latency_ms(0.99),
     })
-}
-
-/// The database with its log; there is no server that uses it.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for name in ["holdline.db", "holdline.db-wal"] {
-        let file = from.join(name);
-        if file.is_file() {
-            std::fs::copy(&file, to.join(name)).with_context(|| file.display().to_string())?;
-        }
-    }
-    Ok(())
 }
 
 fn rows_of_fill(filled: Filled, waiting: u64) -> Vec<Row> {

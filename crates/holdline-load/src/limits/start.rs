@@ -2,8 +2,8 @@
 
 use super::mail::Mail;
 use super::mb;
-use super::sink::Sink;
 use crate::offer::{Ask as _, Lane, Order, Tally, offer};
+use crate::sink::Sink;
 use crate::stage::{Server, Setting};
 use anyhow::Context as _;
 use std::sync::Arc;
@@ -19,36 +19,41 @@ pub(super) const DISK_BYTES: f64 = 1_200.0;
 /// New messages while it sends.
 pub(super) const MEANWHILE_PER_S: u64 = 50;
 
-const SENDING: Duration = Duration::from_secs(30);
+pub(super) const SENDING: Duration = Duration::from_secs(30);
 /// Longest wait for the first of anything.
 const FIRST_MAX: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(5);
 const VITALS_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
-pub(super) struct Started {
-    pub(super) listens_s: f64,
-    pub(super) accepts_s: f64,
-    pub(super) sends_s: f64,
-    pub(super) waiting: f64,
-    pub(super) listening_mb: f64,
-    pub(super) first_mb: f64,
-    pub(super) peak_mb: f64,
-    pub(super) disk_bytes: u64,
-    pub(super) sent: u64,
-    pub(super) sending_s: f64,
-    pub(super) doubled: u64,
-    pub(super) accept_p99_ms: f64,
-    pub(super) cpu_s: f64,
+pub(crate) struct Started {
+    pub(crate) listens_s: f64,
+    pub(crate) accepts_s: f64,
+    pub(crate) sends_s: f64,
+    pub(crate) waiting: f64,
+    pub(crate) listening_mb: f64,
+    pub(crate) first_mb: f64,
+    pub(crate) peak_mb: f64,
+    pub(crate) disk_bytes: u64,
+    pub(crate) sent: u64,
+    pub(crate) sending_s: f64,
+    pub(crate) doubled: u64,
+    pub(crate) accept_p99_ms: f64,
+    pub(crate) cpu_s: f64,
     /// 1 if the route of every class is up.
-    pub(super) up: f64,
+    pub(crate) up: f64,
 }
 
-pub(super) async fn start(setting: &Setting, sink: &Sink, waiting: u64) -> anyhow::Result<Started> {
+pub(crate) async fn start(
+    setting: &Setting,
+    sink: &Sink,
+    waiting: u64,
+    sending: Duration,
+) -> anyhow::Result<Started> {
     setting.write()?;
     // Made before the start, which is what is measured.
     let mail = Arc::new(Mail::new(setting.address, setting.token()?, waiting));
-    sink.forget_first();
+    sink.seen().forget_first();
     let begin = Instant::now();
     let accepting = tokio::spawn(first_accept(setting.clone(), Arc::clone(&mail), waiting));
     let server = setting.start().await?;
@@ -62,7 +67,7 @@ pub(super) async fn start(setting: &Setting, sink: &Sink, waiting: u64) -> anyho
     let accepted_at = timeout(FIRST_MAX, accepting).await???;
     let cpu_s = server.vitals()?.cpu_s;
     let (sent, sending_s, accept_p99_ms) =
-        send(&server, setting, sink, (first, waiting), mail).await?;
+        send(&server, (setting, mail), sink, (first, waiting), sending).await?;
     let vitals = server.vitals()?;
     let up = up(&server).await?;
     Ok(Started {
@@ -79,7 +84,7 @@ pub(super) async fn start(setting: &Setting, sink: &Sink, waiting: u64) -> anyho
         disk_bytes: disk_bytes.0 + disk_bytes.1,
         sent,
         sending_s,
-        doubled: sink.doubled(),
+        doubled: sink.seen().doubled,
         accept_p99_ms,
         cpu_s: vitals.cpu_s - cpu_s,
         up,
@@ -99,7 +104,8 @@ async fn first_accept(setting: Setting, mail: Arc<Mail>, number: u64) -> anyhow:
 
 async fn first_send(sink: &Sink) -> Instant {
     loop {
-        if let Some(first) = sink.first() {
+        let first = sink.seen().first();
+        if let Some(first) = first {
             return first;
         }
         sleep(LOOK).await;
@@ -110,22 +116,22 @@ async fn first_send(sink: &Sink) -> Instant {
 /// the accepts in milliseconds.
 async fn send(
     server: &Server,
-    setting: &Setting,
+    (setting, mail): (&Setting, Arc<Mail>),
     sink: &Sink,
     (first, waiting): (Instant, u64),
-    mail: Arc<Mail>,
+    sending: Duration,
 ) -> anyhow::Result<(u64, f64, f64)> {
     let tally = Tally::new()?;
     let order = Order {
         rate_per_s: MEANWHILE_PER_S as f64,
-        total: MEANWHILE_PER_S * SENDING.as_secs(),
+        total: MEANWHILE_PER_S * sending.as_secs(),
         lanes: 16,
         first: waiting + 1,
     };
     let load = tokio::spawn(offer(order, setting.address, mail, Arc::clone(&tally)));
     let (from, begin) = (sink.taken(), Instant::now());
     let mut at = begin;
-    while at < first + SENDING && sink.taken() < waiting {
+    while at < first + sending && sink.taken() < waiting {
         at += VITALS_EVERY;
         sleep_until(at).await;
         let vitals = server.vitals()?;

@@ -11,7 +11,7 @@ mod weather;
 use crate::offer::{Lane, Order, Tally, offer};
 use crate::row::Row;
 use crate::stage::{App, Providers, Server, Setting, free_address, target_folder};
-use crate::stage::{empty_log, sections};
+use crate::stage::{empty_log, sections, sms_section};
 use anyhow::Context as _;
 use book::Book;
 use clap::Args;
@@ -130,16 +130,13 @@ impl Run {
         let app = App::start(Arc::clone(&book)).await?;
         let providers = Providers::start(address, &mail::who_answer()).await?;
         let whatsapp = sections(&providers.whatsapp, 1_000, Some(&app.url()));
-        let sms = format!(
-            "[sms]\nenabled = true\nbase_url = \"{}\"\nrate_per_s = 1000\n\
-             account_sid = \"AC0123456789abcdef0123456789abcdef\"\nfrom = \"+15005550006\"\n",
-            providers.sms
-        );
+        let sms = sms_section(&providers.sms, 1_000);
         let setting = Setting {
             folder: folder.path().to_owned(),
             log,
             address,
             sections: whatsapp + &sms + SECTIONS,
+            env: Vec::new(),
         };
         setting.write()?;
         let server = setting.start().await?;

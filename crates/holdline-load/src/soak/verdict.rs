@@ -206,7 +206,7 @@ mod tests {
         (1..=360).map(|tenth| at(f64::from(tenth) * 10.0)).collect()
     }
 
-    fn fallen(rows: &[Row]) -> Vec<&'static str> {
+    fn fallen(rows: &[Row]) -> Vec<&str> {
         let fallen = rows.iter().filter(|row| !row.holds());
         fallen.map(Row::name).collect()
     }

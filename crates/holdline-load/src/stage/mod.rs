@@ -9,8 +9,8 @@ mod server;
 
 pub(crate) use app::{App, Told};
 pub(crate) use process::{Process, Vitals};
-pub(crate) use providers::{Providers, ProvidersArgs, number_in, providers};
-pub(crate) use server::{Server, Setting, empty_log, sections};
+pub(crate) use providers::{Providers, ProvidersArgs, providers};
+pub(crate) use server::{Server, Setting, copy_database, empty_log, sections, sms_section};
 
 use anyhow::Context as _;
 use std::net::{SocketAddr, TcpListener};

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 
 /// The unit of times in `/proc`, which is the same on every Linux.
@@ -22,6 +22,8 @@ pub(crate) struct Vitals {
     pub(crate) threads: u64,
     pub(crate) handles: u64,
     pub(crate) cpu_s: f64,
+    /// Times that a thread gave the processor away or had it taken, over all threads of now.
+    pub(crate) switches: u64,
 }
 
 impl Process {
@@ -52,6 +54,7 @@ impl Process {
         let mut vitals = of_status(&read("status")?);
         vitals.handles = handles.count() as u64;
         vitals.cpu_s = cpu_s(&read("stat")?);
+        vitals.switches = switches(&folder);
         Ok(vitals)
     }
 
@@ -76,11 +79,7 @@ impl Drop for Process {
 }
 
 fn of_status(text: &str) -> Vitals {
-    let figure = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let word = line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
-        word.and_then(|word| word.parse().ok()).unwrap_or(0)
-    };
+    let figure = |name: &str| figure(text, name);
     Vitals {
         rss_kib: figure("VmRSS"),
         anon_kib: figure("RssAnon"),
@@ -88,6 +87,25 @@ fn of_status(text: &str) -> Vitals {
         threads: figure("Threads"),
         ..Vitals::default()
     }
+}
+
+/// A line of a status.
+fn figure(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let word = line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+/// A thread that ends while it is looked at counts for nothing.
+fn switches(folder: &Path) -> u64 {
+    let threads = std::fs::read_dir(folder.join("task")).into_iter().flatten();
+    let of_thread = |status: String| {
+        figure(&status, "voluntary_ctxt_switches") + figure(&status, "nonvoluntary_ctxt_switches")
+    };
+    threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("status")).ok())
+        .map(of_thread)
+        .sum()
 }
 
 /// User and system time; the name before them may hold spaces.

@@ -25,6 +25,8 @@ pub(crate) struct Setting {
     pub(crate) address: SocketAddr,
     /// Sections beside `[storage]`, `[http]` and `[net]`.
     pub(crate) sections: String,
+    /// Beside the secrets.
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Setting {
             ("HOLDLINE_SMS_AUTH_TOKEN", "sandbox-auth-token"),
             ("HOLDLINE_APP_0_SECRET", APP_SECRET),
         ]);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 }
@@ -159,12 +162,32 @@ pub(crate) fn sections(whatsapp: &str, rate_per_s: u32, callback: Option<&str>) 
     )
 }
 
+/// The section of the SMS provider.
+pub(crate) fn sms_section(url: &str, rate_per_s: u32) -> String {
+    format!(
+        "[sms]\nenabled = true\nbase_url = \"{url}\"\nrate_per_s = {rate_per_s}\n\
+         account_sid = \"AC0123456789abcdef0123456789abcdef\"\nfrom = \"+15005550006\"\n"
+    )
+}
+
 /// A file for the server's log, empty.
 pub(crate) fn empty_log(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(name);
     File::create(&path)?;
     Ok(path)
+}
+
+/// The database with its log; there is no server that uses it.
+pub(crate) fn copy_database(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for name in ["holdline.db", "holdline.db-wal"] {
+        let file = from.join(name);
+        if file.is_file() {
+            std::fs::copy(&file, to.join(name)).with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(())
 }
 
 fn size(path: &Path) -> u64 {
