@@ -261,8 +261,8 @@ impl Run {
         Ok(fewest)
     }
 
-    /// How many of these no rule explains. The id is asked for with the same key again, which gives the stored
-    /// answer.
+    /// How many of these no rule explains. The id is asked for with the same key again, which gives
+    /// the stored answer.
     async fn against_rule(&self, what: &str, numbers: &[u64]) -> anyhow::Result<usize> {
         use crate::offer::Ask as _;
         let mut lane = Lane::new(self.mail.server);
@@ -282,8 +282,8 @@ impl Run {
     }
 }
 
-/// A second copy, or an end without one, after an attempt of unknown outcome; and a second copy of a
-/// message whose rule tolerates one, after a receipt that did not come in time.
+/// A second copy, or an end without one, after an attempt of unknown outcome; and a second copy of
+/// a message whose rule tolerates one, after a receipt that did not come in time.
 fn is_by_rule(what: &str, message: &Value) -> bool {
     let decisions = message["timeline"]["decisions"].as_array();
     let has = |code: &str| decisions.is_some_and(|all| all.iter().any(|it| it["code"] == code));
@@ -324,7 +324,10 @@ mod tests {
 
     #[test]
     fn only_what_a_rule_explains_is_excused() {
-        let message = |rule: &str, code: &str| json!({"duplicate_rule": rule, "timeline": {"decisions": [{"code": code}]}});
+        let message = |rule: &str, code: &str| {
+            let decisions = json!([{"code": code}]);
+            json!({"duplicate_rule": rule, "timeline": {"decisions": decisions}})
+        };
         assert!(is_by_rule(DOUBLED, &message("never", "in_doubt")));
         assert!(is_by_rule("failed", &message("never", "in_doubt")));
         assert!(is_by_rule(DOUBLED, &message("tolerate", "receipt_overdue")));

@@ -1,8 +1,8 @@
 //! Who calls: finds the token among the stored hashes, and says which senders an app and its token
 //! may use. An app that is not configured may use none, but for the one of tokens without an app.
 //! Never keeps a token, and asks the store for each call (those of one moment together), so a
-//! revoked token stops at once. Only while the store is away, and a spool takes what comes, its last
-//! word counts.
+//! revoked token stops at once. Only while the store is away, and a spool takes what comes, its
+//! last word counts.
 
 use super::state::AppState;
 use crate::config::{App, Config, WhatsappSender};
