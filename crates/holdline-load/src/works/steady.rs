@@ -1,5 +1,6 @@
 //! W4: messages come at a fixed rate, leave, are delivered, and the app is told. How long from the
-//! app to the provider, and to the app's own webhook. Counts from when the app sends.
+//! app to the provider, and to the app's own webhook. Counts from when a
+//! message was due, so that a stall cannot hide the wait of those behind it.
 
 use super::ground::{Bench, Ground, Used};
 use crate::offer::{Ask, Order, Tally, offer};
@@ -29,40 +30,34 @@ pub(super) struct Mail {
     bearer: String,
     host: String,
     begun: Instant,
-    /// Microseconds from the beginning to when each was offered.
-    offered_us: Vec<AtomicU32>,
+    rate_per_s: f64,
+    /// Microseconds from the beginning to when the app was told of each.
     told_us: Vec<AtomicU32>,
 }
 
 impl Mail {
     pub(super) fn new(server: SocketAddr, token: &str) -> Self {
-        Self::counting(server, token, 0)
+        Self::counting(server, token, PER_S, 0)
     }
 
-    fn counting(server: SocketAddr, token: &str, total: u64) -> Self {
-        let clocks = || (0..total).map(|_| AtomicU32::new(0)).collect();
+    fn counting(server: SocketAddr, token: &str, rate_per_s: f64, total: u64) -> Self {
         Self {
             template: Template::front_door(server, token, None, 100_000),
             bearer: format!("Bearer {token}"),
             host: server.to_string(),
             begun: Instant::now(),
-            offered_us: clocks(),
-            told_us: clocks(),
+            rate_per_s,
+            told_us: (0..total).map(|_| AtomicU32::new(0)).collect(),
         }
     }
 
-    /// Only the first time counts.
-    fn stamp(&self, clocks: &[AtomicU32], number: u64) {
-        let clock = usize::try_from(number).ok().and_then(|at| clocks.get(at));
-        let us = u32::try_from(self.begun.elapsed().as_micros()).unwrap_or(u32::MAX);
-        let order = Ordering::Relaxed;
-        let _ = clock.map(|it| it.compare_exchange(0, us.max(1), order, order));
+    fn due(&self, number: u64) -> Instant {
+        self.begun + Duration::from_secs_f64(number as f64 / self.rate_per_s)
     }
 
-    fn at(&self, clocks: &[AtomicU32], number: u64) -> Option<Instant> {
-        let us = clocks
-            .get(usize::try_from(number).ok()?)?
-            .load(Ordering::Relaxed);
+    fn told_at(&self, number: u64) -> Option<Instant> {
+        let clock = self.told_us.get(usize::try_from(number).ok()?)?;
+        let us = clock.load(Ordering::Relaxed);
         (us > 0).then(|| self.begun + Duration::from_micros(u64::from(us)))
     }
 
@@ -74,7 +69,6 @@ impl Mail {
 
 impl Ask for Mail {
     fn request(&self, number: u64) -> Request<Full<Bytes>> {
-        self.stamp(&self.offered_us, number);
         let mut body = Vec::new();
         self.template.write(number, &mut body);
         let head = body.windows(4).position(|four| four == b"\r\n\r\n");
@@ -92,8 +86,13 @@ impl Ask for Mail {
 
 impl Told for Mail {
     fn told(&self, number: u64, status: &str) {
-        if status == "delivered" {
-            self.stamp(&self.told_us, number);
+        let place = usize::try_from(number).ok();
+        let clock = place.and_then(|place| self.told_us.get(place));
+        let us = u32::try_from(self.begun.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let order = Ordering::Relaxed;
+        if let Some(clock) = clock.filter(|_| status == "delivered") {
+            // Only the first time counts.
+            let _ = clock.compare_exchange(0, us.max(1), order, order);
         }
     }
 }
@@ -141,9 +140,11 @@ async fn at(
     let mut setting = bench.setting(&folder, &senders)?;
     setting.address = address;
     let ground = Ground::start(&setting).await?;
-    let mail = Arc::new(Mail::counting(address, &ground.token, total));
-    let _ = later.0.set(Arc::clone(&mail));
     let (tally, before) = (Tally::new()?, ground.server.vitals()?);
+    // The next thing is the offer, whose first message is due at once.
+    let mail = Mail::counting(address, &ground.token, rate_per_s, total);
+    let mail = Arc::new(mail);
+    let _ = later.0.set(Arc::clone(&mail));
     let order = Order {
         rate_per_s,
         total,
@@ -168,12 +169,9 @@ fn rows_of(
 ) -> Vec<Row> {
     let total = mail.told_us.len();
     let seen = sink.seen();
-    let sent = Quantiles::of(total, |number| {
-        Some(seen.came(number)? - mail.at(&mail.offered_us, number)?)
-    });
-    let told = Quantiles::of(total, |number| {
-        Some(mail.at(&mail.told_us, number)? - mail.at(&mail.offered_us, number)?)
-    });
+    let since = |at: Instant, number| at.saturating_duration_since(mail.due(number));
+    let sent = Quantiles::of(total, |number| Some(since(seen.came(number)?, number)));
+    let told = Quantiles::of(total, |number| Some(since(mail.told_at(number)?, number)));
     let judge = |row: Row, target: f64| if judged { row.at_most(target) } else { row };
     let ms = |what: &str, quantile: f64| Row::told(format!("{name}: {what}"), quantile, "ms");
     vec![
@@ -231,15 +229,15 @@ mod tests {
 
     #[test]
     fn the_first_time_counts() {
-        let mail = Mail::counting(SocketAddr::from(([127, 0, 0, 1], 80)), "token", 2);
+        let server = SocketAddr::from(([127, 0, 0, 1], 80));
+        let mail = Mail::counting(server, "token", 2.0, 2);
         mail.told(1, "sent");
         assert_eq!(mail.told_of(), 0);
         mail.told(1, "delivered");
-        let at = mail.at(&mail.told_us, 1);
+        let at = mail.told_at(1);
         mail.told(1, "delivered");
-        assert_eq!((mail.told_of(), mail.at(&mail.told_us, 1)), (1, at));
-        let request = mail.request(0);
-        assert_eq!(request.headers()["authorization"], "Bearer token");
-        assert!(mail.at(&mail.offered_us, 0).is_some());
+        assert_eq!((mail.told_of(), mail.told_at(1)), (1, at));
+        assert_eq!(mail.due(1) - mail.due(0), Duration::from_millis(500));
+        assert_eq!(mail.request(0).headers()["authorization"], "Bearer token");
     }
 }
