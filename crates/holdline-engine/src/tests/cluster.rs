@@ -2,8 +2,9 @@
 //! that dies, leaves or was away loses and doubles nothing.
 
 use super::rig::{Peers, Rig, broken};
+use crate::cluster::handoff::Handoff;
 use crate::memory::MemoryStore;
-use crate::ports::cluster::{Beat, Lease, Partition};
+use crate::ports::cluster::{Beat, HandoffRecord, Lease, Partition};
 use crate::ports::records::RawInbound;
 use crate::ports::{Group, Op, Partitions, Store};
 use crate::request::Refusal;
@@ -198,6 +199,28 @@ async fn who_was_away_too_long_sends_nothing_more() {
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(a.state(id).await, "waiting");
     assert_eq!(peers.whatsapp.sent().len() + peers.sms.sent().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_over_stays_for_the_holder_where_one_that_was_away_reads_it_too() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    store.beat(&intruder()).await.expect("beats");
+    let lease = Lease::Partition(Partition::of(7));
+    let handed = HandoffRecord {
+        id: 1,
+        lease,
+        at: Timestamp(0),
+        event: Handoff::retry_now(MessageId(7)).to_text(),
+    };
+    let group = Group(vec![Op::Handoff(handed.clone())]);
+    store.commit([group].into()).await.expect("commits")[0]
+        .as_ref()
+        .expect("no conflict");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(store.handoffs(&[lease], 10).await.expect("reads"), [handed]);
+    drop(a);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,34 +18,48 @@ use tokio::sync::oneshot;
 /// A hold that was set here so lately may not have been in what was read.
 const HOLD_SURE_MS: u64 = 5_000;
 
+/// Whether a handoff needs no other node any more.
+enum Taken {
+    Over,
+    /// Whoever drives the partition next has to know.
+    NotHere,
+}
+
 impl Driver {
     pub(in super::super) async fn handed(&mut self, handed: Handed, turn: &mut Turn) {
-        let mut ops = Vec::with_capacity(handed.records.len());
         for record in handed.records {
-            let id = record.id;
+            let (id, lease) = (record.id, record.lease);
             match self.take_over(record, turn).await {
-                Ok(()) => ops.push(Op::HandoffDone(id)),
+                // Only by who holds the lease: the next holder has loaded what it drives, and
+                // learns of this by the row alone.
+                Ok(Taken::Over) => turn.after.push(After {
+                    ops: vec![self.tenure.fence(lease), Op::HandoffDone(id)],
+                    done: None,
+                }),
+                Ok(Taken::NotHere) => {}
                 Err(error) => tracing::error!(%error, "a handoff is to come again"),
             }
         }
-        let done = Some(handed.done);
-        turn.after.push(After { ops, done });
+        turn.after.push(After {
+            ops: Vec::new(),
+            done: Some(handed.done),
+        });
     }
 
     async fn take_over(
         &mut self,
         record: HandoffRecord,
         turn: &mut Turn,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Taken, StoreError> {
         let event = match serde_json::from_str(&record.event) {
             Ok(event) => event,
             Err(error) => {
                 tracing::error!(lease = %record.lease, %error, "a handoff could not be read");
-                return Ok(());
+                return Ok(Taken::Over);
             }
         };
         match event {
-            Handoff::Accepted { message } => self.accepted_elsewhere(&message, turn).await?,
+            Handoff::Accepted { message } => return self.accepted_elsewhere(&message, turn).await,
             Handoff::Receipt(words) => {
                 if let Some(event) = words.event() {
                     self.receipt(event, turn).await?;
@@ -70,7 +84,7 @@ impl Driver {
             Handoff::RetryNow { message } => self.asked(&message, turn, Self::retry_now).await,
             Handoff::Signals(words) => self.signals(words, turn),
         }
-        Ok(())
+        Ok(Taken::Over)
     }
 
     async fn outcome_elsewhere(&mut self, key: AttemptKey, outcome: &Outcome, turn: &mut Turn) {
@@ -105,27 +119,31 @@ impl Driver {
         }
     }
 
-    async fn accepted_elsewhere(&mut self, message: &str, turn: &Turn) -> Result<(), StoreError> {
+    async fn accepted_elsewhere(
+        &mut self,
+        message: &str,
+        turn: &Turn,
+    ) -> Result<Taken, StoreError> {
         let Some(id) = id_of(message).map(MessageId) else {
-            return Ok(());
+            return Ok(Taken::Over);
         };
         if self.book.get(id).is_some() {
-            return Ok(());
+            return Ok(Taken::Over);
         }
         let stored = self.shared.store.message(id).await?;
         let Some(stored) = stored.filter(|it| !it.delivery.state.is_ended()) else {
-            return Ok(());
+            return Ok(Taken::Over);
         };
         let priority = stored.message.priority;
         if !self.tenure.drives(stored.message.contact) {
-            return Ok(());
+            return Ok(Taken::NotHere);
         }
         if self.is_behind(priority) {
             self.leave_behind(priority, id);
         } else {
             self.take_up(stored, turn.now);
         }
-        Ok(())
+        Ok(Taken::Over)
     }
 
     /// Nobody waits for the answer: who asked elsewhere was told that it is under way.
