@@ -2,8 +2,8 @@
 //! while others ran are done together: under load no thread is woken for each. A large one has a
 //! thread to itself, so that the small ones do not wait for it.
 
-use super::connection;
 use super::error::store_error;
+use super::{area, connection};
 use holdline_engine::ports::StoreError;
 use rusqlite::Connection;
 use std::collections::VecDeque;
@@ -237,14 +237,14 @@ fn read_all(connection: &mut Option<Connection>, path: &Path, reads: Vec<Read>) 
         Some(known) => Ok(known),
         None => connection::reader(path),
     };
-    let begun = opened.and_then(|it| run(&it, "BEGIN").map(|()| it));
+    let begun = opened.and_then(|it| area::run(&it, "BEGIN", []).map(|()| it));
     match begun {
         Ok(open) => {
             for read in reads {
                 read(Ok(&open));
             }
             // One that cannot end its transaction is not used again.
-            if open.is_autocommit() || run(&open, "COMMIT").is_ok() {
+            if open.is_autocommit() || area::run(&open, "COMMIT", []).is_ok() {
                 *connection = Some(open);
             }
         }
@@ -255,10 +255,6 @@ fn read_all(connection: &mut Option<Connection>, path: &Path, reads: Vec<Read>) 
             }
         }
     }
-}
-
-fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 impl std::fmt::Debug for State {

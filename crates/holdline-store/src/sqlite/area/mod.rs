@@ -36,20 +36,7 @@ impl From<rusqlite::Error> for WriteError {
 pub(super) fn apply_all(c: &Connection, group: &Group) -> Result<(), WriteError> {
     let mut inserted = None;
     for (at, op) in group.0.iter().enumerate() {
-        let later = &group.0[at + 1..];
-        if let Op::Accept(accept) = op {
-            let id = accept.message.id;
-            let state = last_state(later, id).unwrap_or(&accept.delivery);
-            if accept::accept(c, accept, state)? {
-                inserted = Some(id);
-            }
-        } else if let Op::Advance(advance) = op {
-            let id = advance.state.id;
-            let is_last = inserted != Some(id) && last_state(later, id).is_none();
-            advance::advance(c, advance, is_last)?;
-        } else {
-            apply(c, op)?;
-        }
+        apply(c, op, &group.0[at + 1..], &mut inserted)?;
     }
     Ok(())
 }
@@ -65,15 +52,32 @@ fn last_state(ops: &[Op], id: MessageId) -> Option<&DeliveryState> {
     })
 }
 
-fn apply(c: &Connection, op: &Op) -> Result<(), WriteError> {
+/// `inserted`: the message that this group brought, in its last state already.
+fn apply(
+    c: &Connection,
+    op: &Op,
+    later: &[Op],
+    inserted: &mut Option<MessageId>,
+) -> Result<(), WriteError> {
     match op {
         Op::Fence { lease, epoch } => return cluster::check_fence(c, *lease, *epoch),
         Op::Handoff(record) => cluster::hand_off(c, record),
         Op::HandoffDone(id) => cluster::handoff_done(c, *id),
-        Op::Accept(accept) => return accept::accept(c, accept, &accept.delivery).map(drop),
+        Op::Accept(accept) => {
+            let id = accept.message.id;
+            let state = last_state(later, id).unwrap_or(&accept.delivery);
+            if accept::accept(c, accept, state)? {
+                *inserted = Some(id);
+            }
+            return Ok(());
+        }
         Op::ContactSave(record) => return people::save(c, record),
         Op::Inbound(record) => return inbound::take(c, record),
-        Op::Advance(advance) => advance::advance(c, advance, true),
+        Op::Advance(advance) => {
+            let id = advance.state.id;
+            let is_last = *inserted != Some(id) && last_state(later, id).is_none();
+            advance::advance(c, advance, is_last)
+        }
         Op::ContactSeen(record) => people::see(c, record),
         Op::AddressNote(note) => people::note(c, note),
         Op::Raw(raw) => inbound::keep_raw(c, raw),
