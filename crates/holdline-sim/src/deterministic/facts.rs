@@ -4,6 +4,7 @@
 use holdline_core::health::Health;
 use holdline_core::message::{Outcome, Priority, ReceiptKind};
 use holdline_core::{AttemptKey, ChannelKind, MessageId};
+use holdline_engine::ports::{Partition, Partitions};
 use std::fmt;
 
 /// One thing that happened.
@@ -47,6 +48,8 @@ pub(crate) enum Fact {
     Life { node: u8, lives: bool },
     /// Something of the script begins or ends.
     Act { name: String, begins: bool },
+    /// A node has these partitions from now on, whoever had them before.
+    Takes { node: u8, partitions: Partitions },
     /// A node's clock went by so much against true time.
     Clock { node: u8, by_ms: i64 },
     /// Messages open on the disk when one more was accepted.
@@ -84,6 +87,7 @@ pub(crate) struct Leaves {
     /// The worst trouble over its route, by name; the sender where there is none.
     pub(crate) scope: String,
     pub(crate) node: u8,
+    pub(crate) partition: Partition,
     /// The recipient as the app wrote it.
     pub(crate) to: String,
     pub(crate) priority: Priority,
@@ -164,6 +168,7 @@ impl Fact {
             | Self::Stored { .. }
             | Self::Life { .. }
             | Self::Act { .. }
+            | Self::Takes { .. }
             | Self::Clock { .. }
             | Self::Posting { .. }
             | Self::Open { .. }
@@ -232,6 +237,9 @@ impl fmt::Display for Fact {
                     "node {node} {}",
                     if *lives { "lives" } else { "is gone" }
                 )
+            }
+            Self::Takes { node, partitions } => {
+                write!(f, "node {node} takes {} partitions", partitions.len())
             }
             Self::Act { name, begins } => {
                 write!(f, "{name} {}", if *begins { "begins" } else { "ends" })

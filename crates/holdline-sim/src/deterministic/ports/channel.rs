@@ -20,7 +20,7 @@ use holdline_engine::contract::NoLibrary;
 use holdline_engine::ports::channel::HookRefusal;
 use holdline_engine::ports::records::{PlannedHop, RawInbound};
 use holdline_engine::ports::{
-    Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library, Store as _,
+    Capabilities, Channel, Dispatch, HookRequest, InboundItem, Library, Partition, Store as _,
 };
 use holdline_engine::request::{RouteStatus, ScopeStatus};
 use std::sync::Arc;
@@ -113,6 +113,7 @@ impl SimChannel {
             sender: hop.sender.clone(),
             scope,
             node: self.node,
+            partition: Partition::of_contact(dispatch.message.contact),
             to: dispatch.message.to_input.expose().clone(),
             priority: dispatch.message.priority,
             health,

@@ -2,6 +2,7 @@
 //! disk is the memory store's, which outlives every node; nothing of it is decided here.
 
 use crate::deterministic::exec::WORLD;
+use crate::deterministic::facts::Fact;
 use crate::deterministic::sabotage::Sabotage;
 use crate::deterministic::script::StoreFault;
 use crate::deterministic::stage::Stage;
@@ -117,7 +118,23 @@ impl Store for SimStore {
             now,
             ..beat.clone()
         };
-        store.beat(&beat).await
+        let before = store.cluster(now).await?.leases;
+        let held = store.beat(&beat).await?;
+        let known = |held: &LeaseHeld| {
+            let mut known = before.iter();
+            known.any(|it| it.lease == held.lease && it.epoch == held.epoch)
+        };
+        let taken = held.iter().filter(|held| !known(held));
+        let taken = taken.filter_map(|held| match held.lease {
+            Lease::Partition(partition) => Some(partition),
+            Lease::Health(_) | Lease::Upkeep => None,
+        });
+        let partitions: Partitions = taken.collect();
+        if !partitions.is_empty() {
+            let node = self.node;
+            self.stage.tell(&Fact::Takes { node, partitions });
+        }
+        Ok(held)
     }
 
     async fn cluster(&self, _: Timestamp) -> StoreResult<ClusterView> {

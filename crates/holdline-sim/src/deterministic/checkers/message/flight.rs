@@ -5,12 +5,13 @@ use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
 use crate::deterministic::facts::Fact;
 use holdline_core::{AttemptKey, MessageId};
+use holdline_engine::ports::Partition;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct Flight {
-    /// The attempt, by which node, and since when.
-    under_way: BTreeMap<MessageId, (u16, u8, u64)>,
+    /// The attempt, by which node, of which partition.
+    under_way: BTreeMap<MessageId, (u16, u8, Partition)>,
     left: BTreeSet<AttemptKey>,
 }
 
@@ -26,7 +27,7 @@ impl Checker for Flight {
         "one_attempt_in_flight"
     }
 
-    fn see(&mut self, at_ms: u64, fact: &Fact, rules: &Rules) -> Result<(), Wrong> {
+    fn see(&mut self, _: u64, fact: &Fact, _: &Rules) -> Result<(), Wrong> {
         match fact {
             Fact::Leaves(leaves) => {
                 let key = leaves.key;
@@ -34,19 +35,19 @@ impl Checker for Flight {
                     let what = format!("attempt {} leaves a second time", key.number);
                     return Err(Wrong::with(key.message, what));
                 }
-                let before = self
-                    .under_way
-                    .insert(key.message, (key.number, leaves.node, at_ms));
-                let window_ms = rules.policy.ambiguity_ms(leaves.priority);
-                // A node that was taken over may still wait for its answer: that is a doubt, also
-                // for itself when it has the work again.
-                if let Some((other, node, since_ms)) = before
+                let call = (key.number, leaves.node, leaves.partition);
+                let before = self.under_way.insert(key.message, call);
+                if let Some((other, node, _)) = before
                     && node == leaves.node
-                    && (rules.nodes == 1 || at_ms - since_ms < window_ms)
                 {
                     let what = format!("attempt {} leaves while {other} is under way", key.number);
                     return Err(Wrong::with(key.message, what));
                 }
+            }
+            // For whoever takes the work over, a call that has not ended is a doubt.
+            Fact::Takes { partitions, .. } => {
+                let calls = &mut self.under_way;
+                calls.retain(|_, (_, _, partition)| !partitions.has(*partition));
             }
             Fact::Ends { key, .. }
             | Fact::Dropped { key }

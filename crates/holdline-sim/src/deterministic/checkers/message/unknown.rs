@@ -6,6 +6,7 @@ use crate::deterministic::chronicle::Wrong;
 use crate::deterministic::facts::{Fact, Leaves};
 use holdline_core::message::{DuplicateRule, Outcome};
 use holdline_core::{AttemptKey, MessageId};
+use holdline_engine::ports::{Partition, Partitions};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -14,9 +15,9 @@ pub(crate) struct Unknown {
     doubts: BTreeMap<MessageId, BTreeMap<u16, u64>>,
     /// Attempts whose fate is known, also to whoever hears of a time-out after it.
     settled: BTreeSet<AttemptKey>,
-    /// Calls that have not ended, by whom and since when: for any other node they are in doubt, and
-    /// for the same one when the work went to another and came back.
-    under_way: BTreeMap<AttemptKey, (u8, u64)>,
+    /// Calls that have not ended: in doubt for whoever takes their partition over.
+    under_way: BTreeMap<AttemptKey, Partition>,
+    holders: BTreeMap<Partition, (u8, u64)>,
     clocks: BTreeMap<u8, i64>,
     /// When a node's clock was set forward, and by how much: its windows were shorter then.
     forward: Vec<(u64, u64)>,
@@ -31,6 +32,20 @@ impl Unknown {
         doubts.entry(key.number).or_insert(at_ms);
     }
 
+    fn taken(&mut self, at_ms: u64, node: u8, partitions: Partitions) {
+        for partition in partitions.iter() {
+            self.holders.insert(partition, (node, at_ms));
+        }
+        let calls = self.under_way.iter();
+        let taken: Vec<AttemptKey> = calls
+            .filter(|(_, partition)| partitions.has(**partition))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in taken {
+            self.doubt(key, at_ms);
+        }
+    }
+
     fn settle(&mut self, key: AttemptKey) {
         self.settled.insert(key);
         if let Some(doubts) = self.doubts.get_mut(&key.message) {
@@ -39,23 +54,19 @@ impl Unknown {
     }
 
     fn leaves(&mut self, at_ms: u64, leaves: &Leaves, rules: &Rules) -> Result<(), Wrong> {
-        let of_others: Vec<(AttemptKey, u64)> = self
-            .under_way
-            .iter()
-            .filter(|(key, (node, _))| {
-                let other = *node != leaves.node || rules.nodes > 1;
-                key.message == leaves.key.message && other
-            })
-            .map(|(key, (_, since_ms))| (*key, *since_ms))
-            .collect();
-        for (key, since_ms) in of_others {
-            self.doubt(key, since_ms);
+        let other = self.holders.get(&leaves.partition);
+        let other = other.filter(|(node, _)| *node != leaves.node);
+        if let Some((_, since_ms)) = other.copied() {
+            self.doubt(leaves.key, since_ms);
         }
-        self.under_way.insert(leaves.key, (leaves.node, at_ms));
+        self.under_way.insert(leaves.key, leaves.partition);
         let Some(doubts) = self.doubts.get(&leaves.key.message) else {
             return Ok(());
         };
-        for (number, since_ms) in doubts {
+        for (number, since_ms) in doubts
+            .iter()
+            .filter(|(number, _)| **number != leaves.key.number)
+        {
             let rule = leaves.priority.duplicate_rule();
             let words = format!("attempt {number} is in doubt since {since_ms} ms");
             if rule == DuplicateRule::Never {
@@ -100,6 +111,7 @@ impl Checker for Unknown {
                 self.under_way.remove(key);
                 self.settle(*key);
             }
+            Fact::Takes { node, partitions } => self.taken(at_ms, *node, *partitions),
             Fact::Clock { node, by_ms } => {
                 let before = self.clocks.insert(*node, *by_ms).unwrap_or(0);
                 let by_ms = by_ms.saturating_sub(before).max(0);
