@@ -436,6 +436,11 @@ impl Driver {
             .filter(is_current)
             .is_some_and(|it| it.delivery.tries <= 1);
         let recipient = entry.map_or(key.message.0, |entry| entry.contact.0) as u32;
+        let evidence = Evidence::of(&event.outcome);
+        let worked = evidence.as_ref().and_then(Evidence::worked);
+        if let Some(worked) = worked.filter(|_| event.started_at.is_some()) {
+            self.routes.ended(route, worked, at);
+        }
         let tried = entry.and_then(|entry| {
             entry
                 .delivery
@@ -449,7 +454,7 @@ impl Driver {
             started_at: event.started_at,
             first,
             recipient,
-            evidence: Evidence::of(&event.outcome),
+            evidence,
         }));
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
         let follows = self.routes.sender_of(route).receipts && !self.shared.webhooks_lag();

@@ -31,7 +31,7 @@ const RAW_LOOK_MS: u64 = 10_000;
 /// Ids drawn to find one in a partition of this node: with 16 nodes one in ten thousand fails.
 const RAW_IDS_DRAWN: usize = 144;
 /// Webhooks worked off together.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 256;
 
 /// Why a provider's call was not taken.
 #[derive(Debug, thiserror::Error)]
