@@ -67,6 +67,8 @@ pub struct Driver {
     tenure: Tenure,
     backlog: Backlog,
     ears: Ears,
+    /// Until then those who were just answered may ask again and share the next commit.
+    gather_until: Timestamp,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -110,6 +112,7 @@ impl Driver {
             tenure: Tenure::new(clustered),
             backlog: Backlog::default(),
             ears: Ears::open(now),
+            gather_until: now,
             _ended: ended,
         };
         let workers = driver.open_work();
@@ -165,6 +168,9 @@ impl Driver {
             _ = self.mailbox.recv_many(events, TURN_EVENTS_MAX) => {}
             () = self.shared.stop.cancelled_once() => {}
             () = clock.sleep_until(until) => {}
+        }
+        if !events.is_empty() {
+            self.gather(events).await;
         }
     }
 
@@ -311,7 +317,7 @@ impl Driver {
             turn.fences.push((group, accept.message.contact));
             self.leave_behind(priority, id);
         } else {
-            self.take_in(Arc::new(accept.message.clone()), turn.now);
+            self.take_in(Arc::clone(&accept.message), turn.now);
         }
         turn.push(id, Op::Accept(Box::new(accept)));
         turn.pending.push(Pending {
