@@ -204,6 +204,9 @@ impl ReceiveLoop {
 
     /// Works off some webhooks together: what one person wrote in order, beside that of others.
     async fn read(&self, raws: Vec<RawInbound>) {
+        let came = raws.iter().map(|raw| raw.received_at);
+        self.shared
+            .set_unread_since(came.min().unwrap_or(Timestamp::MAX));
         let mut read: Vec<Read> = raws.iter().map(|_| Read::default()).collect();
         let mut threads: BTreeMap<String, Vec<Item>> = BTreeMap::new();
         for (place, raw) in raws.iter().enumerate() {
@@ -221,6 +224,7 @@ impl ReceiveLoop {
         for (raw, read) in raws.iter().zip(read) {
             self.hand_on(raw.id, read).await;
         }
+        self.shared.set_unread_since(Timestamp::MAX);
     }
 
     fn items(&self, raw: &RawInbound) -> Vec<InboundItem> {
