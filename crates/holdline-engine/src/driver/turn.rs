@@ -135,8 +135,8 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
 
 impl Driver {
     /// Takes along what comes within the wait that the last commit earned. Who was answered by it
-    /// asks again at once, and would miss the next by a hair: on a slow disk everybody then waits for
-    /// two. PostgreSQL has `commit_delay` for it, to be set by hand.
+    /// asks again at once, and would miss the next by a hair: on a slow disk everybody then waits
+    /// for two. PostgreSQL has `commit_delay` for it, to be set by hand.
     pub(super) async fn gather(&mut self, events: &mut Vec<Event>) {
         let clock = &self.shared.clock;
         let wait_ms = self.gather_until.since_ms(clock.now());
