@@ -93,7 +93,8 @@ impl Expression {
         let apart = text
             .replace('(', " ( ")
             .replace(')', " ) ")
-            .replace('/', " OR ");
+            .replace('/', " OR ")
+            .replace(" or ", " OR ");
         let words = apart.split_whitespace().map(str::to_owned);
         Self {
             words: words.collect(),

@@ -28,6 +28,9 @@ Usage: cargo xtask <command>
   bench detect [--json] [word]
                  replay outages and healthy months against the detector's targets, some minutes;
                  with a word only the rows of that group; fails when a row falls short
+  bench instructions
+                 how many instructions the hot functions of the core take, by callgrind, and how
+                 that has changed. Needs valgrind, and gungraun-runner as in Cargo.lock
   sim [--seeds N] [--seed S] [--trace] [--nightly] [--json]
                  the real engine on a virtual clock, with faults drawn from a seed, and checkers of
                  every promise; `cargo xtask sim --help` tells the rest. Exit code 1 when a promise
@@ -168,13 +171,15 @@ fn test(root: &Path, arguments: &[String]) -> Result<()> {
 
 fn bench(root: &Path, arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
-        Some((name, rest)) if name == "detect" => bench_detect(root, rest),
+        Some((name, rest)) if name == "detect" || name == "instructions" => {
+            bench_core(root, name, rest)
+        }
         Some((name, rest)) if name == "limits" || name == "load" => load::run(root, name, rest),
-        Some(_) | None => bail!("name the bench: detect, limits or load"),
+        Some(_) | None => bail!("name the bench: detect, instructions, limits or load"),
     }
 }
 
-fn bench_detect(root: &Path, arguments: &[String]) -> Result<()> {
+fn bench_core(root: &Path, name: &str, arguments: &[String]) -> Result<()> {
     let mut words = vec![
         "bench",
         "--quiet",
@@ -182,7 +187,7 @@ fn bench_detect(root: &Path, arguments: &[String]) -> Result<()> {
         "-p",
         "holdline-core",
         "--bench",
-        "detect",
+        name,
         "--",
     ];
     words.extend(arguments.iter().map(String::as_str));

@@ -44,8 +44,8 @@ impl Ears {
         self.hearing
     }
 
-    /// A receipt is read that came then. Another node's clock may have said so: what lies ahead
-    /// counts as now.
+    /// A receipt is read, or a webhook is about to be, that came then. Another node's clock may
+    /// have said so: what lies ahead counts as now.
     pub(crate) fn read(&mut self, came_at: Timestamp, now: Timestamp) {
         let (_, most) = PATIENCE_MS;
         let lag_ms = now.since_ms(came_at).min(most);

@@ -113,7 +113,7 @@ fn accept(n: u32) -> Op {
     };
     let delivery = DeliveryState::new(id, at);
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery,
         idempotency: None,
     }))

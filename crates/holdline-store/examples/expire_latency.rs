@@ -146,7 +146,7 @@ fn accept(n: i64) -> Op {
         plan: Vec::new(),
     };
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery: DeliveryState::new(id(n), Timestamp(n)),
         idempotency: None,
     }))

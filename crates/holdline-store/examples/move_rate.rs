@@ -103,7 +103,7 @@ fn accept(n: u32) -> Op {
         plan: Vec::new(),
     };
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery: DeliveryState::new(id(n), at(n)),
         idempotency: Some(Idempotency {
             scope: "shop".to_owned(),

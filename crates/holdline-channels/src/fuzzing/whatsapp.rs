@@ -35,7 +35,7 @@ pub(super) fn request(input: &[u8]) {
         Ok(Request::MarkRead(read)) => assert!(!read.message_id.is_empty()),
         Ok(Request::Send(send)) => {
             adapted(&send.content, input.len());
-            encoded(&body, &send.content);
+            encoded(body.clone(), &send.content);
         }
     }
     let again = serde_json::from_slice(body.to_string().as_bytes()).expect("JSON reads back");
@@ -68,12 +68,12 @@ fn adapted(content: &Content, size: usize) {
 }
 
 /// What goes to the provider is read as the same content, to another address.
-fn encoded(body: &Value, content: &Content) {
+fn encoded(mut body: Value, content: &Content) {
     let ids = |found: Vec<String>| -> BTreeMap<String, String> {
         found.into_iter().map(|id| (id.clone(), id)).collect()
     };
-    let known = message_ids(body).into_iter().map(str::to_owned).collect();
-    let (message_ids, media_ids) = (ids(known), ids(media_ids(body)));
+    let known = message_ids(&body).into_iter().map(str::to_owned).collect();
+    let (message_ids, media_ids) = (ids(known), ids(media_ids(&mut body)));
     let with = Substitutions {
         target: Target::Phone("16505551234"),
         opaque: "hl:x",

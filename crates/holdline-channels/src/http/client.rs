@@ -202,13 +202,21 @@ async fn read(
     response: &mut reqwest::Response,
     bytes_max: usize,
 ) -> Result<(Bytes, bool), TransportError> {
+    let first = response.chunk().await.map_err(TransportError::of)?;
+    let first = first.unwrap_or_default();
+    // Mostly the whole of it, with nothing left to come: taken as it is.
+    if first.len() <= bytes_max && response.content_length() == Some(0) {
+        return Ok((first, false));
+    }
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(TransportError::of)? {
+    let mut next = Some(first);
+    while let Some(chunk) = next {
         let room = bytes_max - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             return Ok((body.freeze(), true));
         }
+        next = response.chunk().await.map_err(TransportError::of)?;
     }
     Ok((body.freeze(), false))
 }

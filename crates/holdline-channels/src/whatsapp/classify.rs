@@ -5,7 +5,10 @@
 use super::errors::{self, Rule};
 use holdline_core::Timestamp;
 use holdline_core::message::{Fault, FaultClass, Outcome, ThrottleScope};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Longest time a Retry-After is believed, in milliseconds.
 pub const RETRY_AFTER_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -25,6 +28,11 @@ pub struct Reply<'a> {
 /// What a send came to.
 #[must_use]
 pub fn classify(reply: &Reply<'_>, now: Timestamp) -> Outcome {
+    if let Some(id) = accepted_id(reply) {
+        return Outcome::Accepted {
+            provider_id: Some(id),
+        };
+    }
     let body = serde_json::from_slice::<Value>(reply.body).ok();
     let error = body
         .as_ref()
@@ -65,6 +73,29 @@ pub fn classify_status_errors(errors: &[Value]) -> Fault {
         }
         (None, None) => Fault::new(FaultClass::Recipient, "failed", "failed without a reason"),
     }
+}
+
+/// The usual answer, of which nothing else is read.
+#[derive(Deserialize)]
+struct Accepted<'a> {
+    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    messages: Vec<Sent<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Sent<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+fn accepted_id(reply: &Reply<'_>) -> Option<String> {
+    if !(200..300).contains(&reply.http_status) {
+        return None;
+    }
+    let body: Accepted<'_> = serde_json::from_slice(reply.body).ok()?;
+    let sent = body.messages.into_iter().next()?;
+    (body.error.is_none() && !sent.id.is_empty()).then(|| sent.id.into_owned())
 }
 
 fn of_success(body: Option<&Value>) -> Outcome {

@@ -44,8 +44,10 @@ pub enum EncodeError {
 ///
 /// # Errors
 /// When the object is none, or reacts to a message that has no id at the provider.
-pub fn encode(message: &Value, with: &Substitutions<'_>) -> Result<Vec<u8>, EncodeError> {
-    let mut message = message.as_object().ok_or(EncodeError::NotAnObject)?.clone();
+pub fn encode(message: Value, with: &Substitutions<'_>) -> Result<Vec<u8>, EncodeError> {
+    let Value::Object(mut message) = message else {
+        return Err(EncodeError::NotAnObject);
+    };
     target(&mut message, with.target);
     if let Some(template) = with.template {
         message.insert("template".into(), template.clone());
@@ -85,12 +87,12 @@ pub fn message_ids(message: &Value) -> Vec<&str> {
     .collect()
 }
 
-/// The ids of media that the object uses, to be looked up before [`encode`].
+/// The ids of media that the object uses, to be looked up before [`encode`]. Found by the walk that
+/// replaces them there; changes nothing.
 #[must_use]
-pub fn media_ids(message: &Value) -> Vec<String> {
+pub fn media_ids(message: &mut Value) -> Vec<String> {
     let mut found = Vec::new();
-    let mut copy = message.clone();
-    if let Some(object) = copy.as_object_mut() {
+    if let Some(object) = message.as_object_mut() {
         every_media_id(object, &mut |id| found.extend(id_text(id)));
     }
     found

@@ -154,6 +154,16 @@ impl Evidence {
         }
     }
 
+    /// Whether the provider did its work; `None` where it refuses our account.
+    #[must_use]
+    pub const fn worked(&self) -> Option<bool> {
+        match self {
+            Self::Works => Some(true),
+            Self::Fails { .. } => Some(false),
+            Self::AccountRefused { .. } => None,
+        }
+    }
+
     /// What an outcome says about the provider; `None` where it says nothing.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Option<Self> {

@@ -115,7 +115,7 @@ fn judge(
         Health::Up => open(view),
         Health::Suspect | Health::Degraded => {
             let tried = was_left_for_one_as_good(delivery, index, now, policy, routes);
-            if tried || out_of_patience(delivery, index, now, policy) {
+            if tried || patient_until(delivery, index, policy, view).is_some_and(|at| at <= now) {
                 Judgement::Pass {
                     cause: Cause::OutOfPatience,
                     usable: !tried,
@@ -162,11 +162,45 @@ fn hop_is_over(delivery: &Delivery, index: u8, now: Timestamp) -> bool {
     delivery.hop == index && ttl_ms > 0 && now.since_ms(delivery.hop_since) >= ttl_ms
 }
 
-/// Only a delivery that has been trying this hop can run out of patience with it.
-fn out_of_patience(delivery: &Delivery, index: u8, now: Timestamp, policy: &Policy) -> bool {
-    delivery.hop == index
-        && delivery.tries > 0
-        && now.since_ms(delivery.hop_since) >= policy.patience_ms(delivery.terms.priority)
+/// How long a delivery bears with a hop whose route is not well: counted since it began to try the
+/// hop, or, where it gets no room to try, since both wait for each other. One that has room is
+/// tried first.
+fn patient_until(
+    delivery: &Delivery,
+    index: u8,
+    policy: &Policy,
+    view: RouteView,
+) -> Option<Timestamp> {
+    let is_here = delivery.hop == index;
+    let since = match (is_here && delivery.tries > 0, is_here) {
+        (true, _) => delivery.hop_since,
+        (false, _) if view.room => return None,
+        (false, true) => delivery.hop_since.max(view.since),
+        (false, false) => delivery.terms.created_at.max(view.since),
+    };
+    Some(since.plus_ms(policy.patience_ms(delivery.terms.priority)))
+}
+
+/// When one that waits for room on this hop looks around again all the same.
+#[must_use]
+pub fn room_wait_until(
+    delivery: &Delivery,
+    index: u8,
+    now: Timestamp,
+    policy: &Policy,
+    routes: &dyn Routes,
+) -> Timestamp {
+    let hop = &delivery.hops[usize::from(index)];
+    let ttl = (delivery.hop == index && hop.ttl_ms > 0)
+        .then(|| delivery.hop_since.plus_ms(u64::from(hop.ttl_ms)));
+    let view = routes.view(hop.route);
+    let patience = matches!(view.health, Health::Suspect | Health::Degraded)
+        .then(|| patient_until(delivery, index, policy, view));
+    [ttl, patience.flatten()]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .fold(delivery.terms.expires_at, Timestamp::min)
 }
 
 /// It has been tried, is bad still, and where the delivery is now works no worse: going back would

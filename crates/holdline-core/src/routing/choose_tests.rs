@@ -26,6 +26,13 @@ impl Routes for World {
 }
 
 fn choice(priority: Priority, routes: [(Health, bool); 2]) -> Choice {
+    let delivery = fresh(priority);
+    let policy = Policy::default();
+    choose(&delivery, Timestamp(2_000), &policy, &World(routes)).0
+}
+
+/// Not tried yet.
+fn fresh(priority: Priority) -> Delivery {
     let hop = |route| Hop {
         route: RouteIx(route),
         receipt_wait_ms: 900_000,
@@ -41,14 +48,33 @@ fn choice(priority: Priority, routes: [(Health, bool); 2]) -> Choice {
         expires_at: Timestamp(86_400_000),
     };
     let hops = vec![hop(0), hop(1)].into_boxed_slice();
-    let delivery = Delivery::new(MessageId(1), terms, hops);
-    choose(
-        &delivery,
-        Timestamp(2_000),
-        &Policy::default(),
-        &World(routes),
-    )
-    .0
+    Delivery::new(MessageId(1), terms, hops)
+}
+
+#[test]
+fn who_gets_no_room_on_a_sick_route_is_patient_from_when_both_wait() {
+    let (policy, delivery) = (Policy::default(), fresh(Priority::Emergency));
+    let sick = World([(Health::Degraded, false), (Health::Up, true)]);
+    let until = DOWN_SINCE.plus_ms(policy.patience_ms(Priority::Emergency));
+    let wait = room_wait_until(&delivery, 0, Timestamp(2_000), &policy, &sick);
+    assert_eq!(wait, until);
+    let at = |now: Timestamp, world: &World| choose(&delivery, now, &policy, world).0;
+    assert_eq!(at(Timestamp(until.0 - 1), &sick), Choice::Queue(0));
+    assert_eq!(at(until, &sick), Choice::Take(1));
+    let room = World([(Health::Degraded, true), (Health::Up, true)]);
+    assert_eq!(at(until, &room), Choice::Take(0), "it has not been tried");
+    let both = World([(Health::Degraded, false), (Health::Down, false)]);
+    assert_eq!(at(until, &both), Choice::Queue(0), "the other is worse");
+}
+
+#[test]
+fn who_waits_for_room_on_a_route_that_works_has_no_patience_to_lose() {
+    let (policy, delivery) = (Policy::default(), fresh(Priority::Emergency));
+    let busy = World([(Health::Up, false), (Health::Up, true)]);
+    let later = DOWN_SINCE.plus_ms(3_600_000);
+    assert_eq!(choose(&delivery, later, &policy, &busy).0, Choice::Queue(0));
+    let wait = room_wait_until(&delivery, 0, later, &policy, &busy);
+    assert_eq!(wait, delivery.terms.expires_at);
 }
 
 #[test]

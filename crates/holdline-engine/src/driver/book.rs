@@ -52,13 +52,14 @@ impl Entry {
 /// Timers of deliveries that have ended, beyond which they are swept out.
 const TIMERS_SPARE: usize = 1_024;
 
+type Timers = BinaryHeap<Reverse<(Timestamp, MessageId)>>;
 type Lane = [VecDeque<MessageId>; 4];
 
 #[derive(Default)]
 pub(crate) struct Book {
     /// By id, which is by age.
     entries: BTreeMap<MessageId, Entry>,
-    timers: BinaryHeap<Reverse<(Timestamp, MessageId)>>,
+    timers: Timers,
     order: HashMap<(ContactId, Priority), VecDeque<MessageId>>,
     lanes: Vec<Lane>,
     /// Waiting, due, and in no lane yet.
@@ -132,16 +133,13 @@ impl Book {
         count(&mut self.waiting, entry);
         let state = entry.delivery.state;
         let waits_now = matches!(state, State::Waiting { due } if due <= now);
-        let wake = if waits_now {
-            Some(entry.delivery.room_wait_until(now, policy))
-        } else {
-            entry.delivery.wake_at(policy)
+        let wake = match waits_now {
+            // Looks around again with its lane, and when it is its turn.
+            true => Some(entry.delivery.terms.expires_at.min(entry.wake)),
+            false => entry.delivery.wake_at(policy),
         };
-        if let Some(at) = wake
-            && at != entry.wake
-        {
-            entry.wake = at;
-            self.timers.push(Reverse((at, id)));
+        if let Some(at) = wake {
+            wake_at(&mut self.timers, entry, at);
         }
         if !waits_now {
             leave_lane(entry, routes);
@@ -207,11 +205,19 @@ impl Book {
         None
     }
 
-    pub(crate) fn enter_lane(&mut self, id: MessageId, ix: RouteIx, routes: &mut RouteTable) {
+    /// Waits for room on this route, and looks around again at `until` at the latest.
+    pub(crate) fn enter_lane(
+        &mut self,
+        id: MessageId,
+        ix: RouteIx,
+        until: Timestamp,
+        routes: &mut RouteTable,
+    ) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         leave_lane(entry, routes);
+        wake_at(&mut self.timers, entry, until.min(entry.wake));
         entry.lane = Some(ix);
         routes.wait(ix);
         let at = usize::from(ix.0);
@@ -376,6 +382,13 @@ fn count(waiting: &mut [usize; 4], entry: &mut Entry) {
         (true, true) | (false, false) => {}
     }
     entry.counted = waits;
+}
+
+fn wake_at(timers: &mut Timers, entry: &mut Entry, at: Timestamp) {
+    if at != entry.wake {
+        entry.wake = at;
+        timers.push(Reverse((at, entry.delivery.id)));
+    }
 }
 
 fn leave_lane(entry: &mut Entry, routes: &mut RouteTable) {

@@ -9,7 +9,7 @@ use crate::perform::Worker;
 use holdline_core::Timestamp;
 use holdline_core::health::{EpisodeId, NumberIx, Scope};
 use holdline_core::message::{Delivery, State};
-use holdline_core::routing::{Choice, RouteIx, choose};
+use holdline_core::routing::{Choice, RouteIx, choose, room_wait_until};
 use tokio::sync::mpsc;
 
 /// Probes that may wait for a performer beside the attempts.
@@ -46,17 +46,16 @@ impl Driver {
     /// Chooses for everything that has become due.
     pub(super) fn arrange(&mut self, turn: &mut Turn) {
         while let Some(id) = self.book.next_ready(turn.now) {
-            let choice = {
-                let Some(entry) = self.book.get(id) else {
-                    continue;
-                };
-                let seen = self.routes.seen_at(turn.now);
-                choose(&entry.delivery, turn.now, &self.shared.config.policy, &seen).0
+            let Some(entry) = self.book.get(id) else {
+                continue;
             };
-            match choice {
+            let (delivery, policy) = (&entry.delivery, &self.shared.config.policy);
+            let seen = self.routes.seen_at(turn.now);
+            match choose(delivery, turn.now, policy, &seen).0 {
                 Choice::Take(hop) | Choice::Queue(hop) => {
-                    let ix = self.route_of(id, hop);
-                    self.book.enter_lane(id, ix, &mut self.routes);
+                    let until = room_wait_until(delivery, hop, turn.now, policy, &seen);
+                    let ix = delivery.hops[usize::from(hop)].route;
+                    self.book.enter_lane(id, ix, until, &mut self.routes);
                 }
                 Choice::Hold { .. } | Choice::Exhausted => {
                     self.step(id, turn, Extra::default(), |machine, c| {
@@ -127,7 +126,8 @@ impl Driver {
                 self.routes.is_covered(ix, &scope).then_some((*id, ix))
             });
         if let Some((id, ix)) = found {
-            self.book.enter_lane(id, ix, &mut self.routes);
+            self.book
+                .enter_lane(id, ix, Timestamp::MAX, &mut self.routes);
         }
     }
 

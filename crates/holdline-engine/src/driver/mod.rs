@@ -67,6 +67,8 @@ pub struct Driver {
     tenure: Tenure,
     backlog: Backlog,
     ears: Ears,
+    /// Until then those who were just answered may ask again and share the next commit.
+    gather_until: Timestamp,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -110,6 +112,7 @@ impl Driver {
             tenure: Tenure::new(clustered),
             backlog: Backlog::default(),
             ears: Ears::open(now),
+            gather_until: now,
             _ended: ended,
         };
         let workers = driver.open_work();
@@ -165,6 +168,9 @@ impl Driver {
             _ = self.mailbox.recv_many(events, TURN_EVENTS_MAX) => {}
             () = self.shared.stop.cancelled_once() => {}
             () = clock.sleep_until(until) => {}
+        }
+        if !events.is_empty() {
+            self.gather(events).await;
         }
     }
 
@@ -311,7 +317,7 @@ impl Driver {
             turn.fences.push((group, accept.message.contact));
             self.leave_behind(priority, id);
         } else {
-            self.take_in(Arc::new(accept.message.clone()), turn.now);
+            self.take_in(Arc::clone(&accept.message), turn.now);
         }
         turn.push(id, Op::Accept(Box::new(accept)));
         turn.pending.push(Pending {
@@ -436,6 +442,11 @@ impl Driver {
             .filter(is_current)
             .is_some_and(|it| it.delivery.tries <= 1);
         let recipient = entry.map_or(key.message.0, |entry| entry.contact.0) as u32;
+        let evidence = Evidence::of(&event.outcome);
+        let worked = evidence.as_ref().and_then(Evidence::worked);
+        if let Some(worked) = worked.filter(|_| event.started_at.is_some()) {
+            self.routes.ended(route, worked, at);
+        }
         let tried = entry.and_then(|entry| {
             entry
                 .delivery
@@ -449,7 +460,7 @@ impl Driver {
             started_at: event.started_at,
             first,
             recipient,
-            evidence: Evidence::of(&event.outcome),
+            evidence,
         }));
         let accepted = matches!(event.outcome, Outcome::Accepted { .. });
         let follows = self.routes.sender_of(route).receipts && !self.shared.webhooks_lag();

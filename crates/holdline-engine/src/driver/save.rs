@@ -29,6 +29,7 @@ impl Driver {
     pub(super) async fn finish(&mut self, mut turn: Turn) {
         self.fence(&mut turn);
         let accepted: Vec<MessageId> = turn.pending.iter().map(|pending| pending.id).collect();
+        let began = self.shared.clock.now();
         let groups = std::mem::take(&mut turn.groups);
         for (piece, groups) in groups.chunks(COMMIT_GROUPS_MAX).enumerate() {
             let first = piece * COMMIT_GROUPS_MAX;
@@ -36,6 +37,9 @@ impl Driver {
                 return;
             }
         }
+        let now = self.shared.clock.now();
+        self.gather_until =
+            now.plus_ms(super::turn::gather_ms(accepted.len(), now.since_ms(began)));
         give(turn.replies);
         if turn.hooks {
             self.shared.hooks_wake.notify_one();

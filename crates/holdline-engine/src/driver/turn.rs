@@ -1,5 +1,8 @@
 //! One turn of the driver: what is to be committed together, and what may happen only after.
 
+use super::Driver;
+use super::event::Event;
+use crate::config::TURN_EVENTS_MAX;
 use crate::ports::ops::{Advance, Conflict};
 use crate::ports::{Group, Op, StoreError};
 use crate::request::{Accepted, Refusal};
@@ -7,6 +10,12 @@ use bytes::Bytes;
 use holdline_core::{ContactId, MessageId, Timestamp};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
+
+/// So many must have been answered.
+const GATHER_ACCEPTS_MIN: usize = 8;
+/// Share of the last commit's time that is waited: none where it took less than 5 ms.
+const GATHER_SHARE: u64 = 5;
+const GATHER_MS_MAX: u64 = 10;
 
 pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
 
@@ -121,5 +130,46 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
         Conflict::Repeated | Conflict::AddressTaken { .. } => {
             Err(StoreError::Unavailable(format!("unexpected conflict: {conflict:?}")).into())
         }
+    }
+}
+
+impl Driver {
+    /// Takes along what comes within the wait that the last commit earned. Who was answered by it
+    /// asks again at once, and would miss the next by a hair: on a slow disk everybody then waits
+    /// for two. PostgreSQL has `commit_delay` for it, to be set by hand.
+    pub(super) async fn gather(&mut self, events: &mut Vec<Event>) {
+        let clock = &self.shared.clock;
+        let wait_ms = self.gather_until.since_ms(clock.now());
+        // A clock that was set back must not make it long.
+        if !(1..=GATHER_MS_MAX).contains(&wait_ms) {
+            return;
+        }
+        clock.sleep_until(self.gather_until).await;
+        while events.len() < TURN_EVENTS_MAX
+            && let Ok(event) = self.mailbox.try_recv()
+        {
+            events.push(event);
+        }
+    }
+}
+
+/// What a commit earns that accepted so many.
+pub(super) fn gather_ms(accepted: usize, took_ms: u64) -> u64 {
+    match accepted >= GATHER_ACCEPTS_MIN {
+        true => (took_ms / GATHER_SHARE).min(GATHER_MS_MAX),
+        false => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_slow_commits_of_many_earn_a_wait() {
+        assert_eq!(gather_ms(64, 4), 0, "a fast disk");
+        assert_eq!(gather_ms(64, 10), 2);
+        assert_eq!(gather_ms(64, 60_000), 10, "bounded");
+        assert_eq!(gather_ms(1, 10), 0, "nobody else to wait for");
     }
 }

@@ -38,7 +38,9 @@ impl Driver {
         } else {
             self.keep(verdict, turn);
         }
-        if !(verdict.from.is_usable() && verdict.to.is_usable()) {
+        // Where a route gets few slots, patience begins for those that get none.
+        let narrows = verdict.to == Health::Degraded;
+        if narrows || !(verdict.from.is_usable() && verdict.to.is_usable()) {
             // It may reach elsewhere now: what it let go of looks again too.
             let left = reached.filter(|reached| *reached != verdict.scope);
             for scope in left.iter().chain([&verdict.scope]) {

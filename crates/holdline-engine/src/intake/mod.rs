@@ -162,7 +162,7 @@ pub(crate) async fn prepare(shared: &Shared, asked: &Asked) -> Result<Prepared, 
         expires_at: at.plus_ms(shared.config.key_kept_ms),
     });
     let accept = Accept {
-        message: message_of(shared, asked, contact.id, plan),
+        message: message_of(shared, asked, contact.id, plan).into(),
         delivery: DeliveryState::new(asked.id, *at),
         idempotency,
     };

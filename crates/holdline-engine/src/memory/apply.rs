@@ -3,7 +3,7 @@
 
 use super::tables::{KnownKey, Tables};
 use crate::ports::ops::{Accept, Advance, AttemptEnd, Idempotency};
-use crate::ports::records::{AttemptRecord, InboundRecord, TemplateRecord};
+use crate::ports::records::{AttemptRecord, InboundRecord, MessageRecord, TemplateRecord};
 use crate::ports::{Conflict, Op};
 use holdline_core::{MessageId, Timestamp};
 
@@ -56,7 +56,7 @@ impl Tables {
         if let Some(key) = &accept.idempotency {
             self.take_key(key, message.id, message.created_at)?;
         }
-        self.messages.add(message.id, message.clone());
+        self.messages.add(message.id, MessageRecord::clone(message));
         self.deliveries.add(message.id, accept.delivery.clone());
         self.by_contact.add((message.contact, message.id), ());
         Ok(())

@@ -106,7 +106,8 @@ pub enum Op {
 /// A message to be kept, and how a repeat of the same request is answered.
 #[derive(Clone, Debug)]
 pub struct Accept {
-    pub message: MessageRecord,
+    /// Shared with the attempts that follow in the same turn.
+    pub message: Arc<MessageRecord>,
     pub delivery: DeliveryState,
     pub idempotency: Option<Idempotency>,
 }

@@ -31,7 +31,7 @@ const RAW_LOOK_MS: u64 = 10_000;
 /// Ids drawn to find one in a partition of this node: with 16 nodes one in ten thousand fails.
 const RAW_IDS_DRAWN: usize = 144;
 /// Webhooks worked off together.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 256;
 
 /// Why a provider's call was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -204,6 +204,9 @@ impl ReceiveLoop {
 
     /// Works off some webhooks together: what one person wrote in order, beside that of others.
     async fn read(&self, raws: Vec<RawInbound>) {
+        let came = raws.iter().map(|raw| raw.received_at);
+        self.shared
+            .set_unread_since(came.min().unwrap_or(Timestamp::MAX));
         let mut read: Vec<Read> = raws.iter().map(|_| Read::default()).collect();
         let mut threads: BTreeMap<String, Vec<Item>> = BTreeMap::new();
         for (place, raw) in raws.iter().enumerate() {
@@ -221,6 +224,7 @@ impl ReceiveLoop {
         for (raw, read) in raws.iter().zip(read) {
             self.hand_on(raw.id, read).await;
         }
+        self.shared.set_unread_since(Timestamp::MAX);
     }
 
     fn items(&self, raw: &RawInbound) -> Vec<InboundItem> {

@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     /// The raw queue was full: what did not fit is found in the store.
     pub(crate) raw_overflow: AtomicBool,
     pub(crate) raw_wake: Notify,
+    /// When the oldest webhook came that is being read; the end of time when none is.
+    unread_since: AtomicI64,
     /// Other nodes may have handed something over.
     pub(crate) handoff_wake: Notify,
     /// What this node holds; empty and of no meaning where there is only one.
@@ -125,6 +127,7 @@ impl Shared {
             raw_queue: queues.raw_queue,
             raw_overflow: AtomicBool::new(true),
             raw_wake: Notify::new(),
+            unread_since: AtomicI64::new(Timestamp::MAX.0),
             handoff_wake: Notify::new(),
             held: RwLock::default(),
             crowded: AtomicU64::new(Partitions::NONE.0),
@@ -164,6 +167,16 @@ impl Shared {
     pub(crate) fn read_raw_again(&self) {
         self.raw_overflow.store(true, Ordering::SeqCst);
         self.raw_wake.notify_one();
+    }
+
+    pub(crate) fn set_unread_since(&self, oldest: Timestamp) {
+        self.unread_since.store(oldest.0, Ordering::SeqCst);
+    }
+
+    /// When the oldest webhook came that is being read, if one is.
+    pub(crate) fn unread_since(&self) -> Option<Timestamp> {
+        let since = Timestamp(self.unread_since.load(Ordering::SeqCst));
+        (since < Timestamp::MAX).then_some(since)
     }
 
     /// Receipts are on their way from the spool: that one is missing says nothing.

@@ -131,7 +131,7 @@ fn kept(
         words: ending.words,
     };
     let accept = Accept {
-        message,
+        message: message.into(),
         delivery: delivery.clone(),
         idempotency: None::<Idempotency>,
     };

@@ -295,6 +295,38 @@ async fn a_provider_that_never_answers_holds_only_its_own_slots() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_gets_no_slot_at_a_hanging_provider_leaves_it_once_out_of_patience() {
+    let rig = Rig::start().await;
+    rig.whatsapp.next((0..200).map(|_| None));
+    for person in 0..100 {
+        let to = format!("+{person}");
+        let sent = rig.send_as(&to, "hello", Priority::Emergency).await;
+        sent.expect("accepted");
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(rig.whatsapp.sent().len() + rig.sms.sent().len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_in_a_row_shut_the_gate_before_any_verdict() {
+    let gate = GateConfig {
+        rate_per_s: 1_000.0,
+        ..GateConfig::default()
+    };
+    let rig = Rig::on(std::sync::Arc::default(), gate).await;
+    rig.whatsapp.usually(broken());
+    for person in 0..200 {
+        rig.send(&format!("+{person}"), "hello")
+            .await
+            .expect("accepted");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let calls = rig.whatsapp.sent().len();
+    // Five, then four a second, and the first of their repeats.
+    assert!(calls <= 12, "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn too_much_waiting_is_refused_not_queued() {
     let rig = Rig::start().await;
     rig.whatsapp.usually(broken());

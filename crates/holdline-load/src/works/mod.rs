@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use ground::Bench;
 
 /// As much as the configuration takes for a sender.
-const RATE_PER_S: u32 = 10_000;
+const RATE_PER_S: u32 = 100_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {

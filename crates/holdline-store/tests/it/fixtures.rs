@@ -58,7 +58,7 @@ pub(crate) fn accept(n: u32, body_bytes: usize) -> Op {
     };
     let delivery = DeliveryState::new(id, at);
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery,
         idempotency: None,
     }))

@@ -23,14 +23,15 @@ pub(super) async fn send(
     dispatch: &Dispatch,
     library: &dyn Library,
 ) -> Result<Outcome, Outcome> {
-    let value = say::message_value(dispatch, library).await?;
+    let mut value = say::message_value(dispatch, library).await?;
     let message_ids = message_ids(&value, library).await?;
-    let media_ids = media_ids(graph, &value, &dispatch.hop.sender, library).await?;
+    let media_ids = media_ids(graph, &mut value, &dispatch.hop.sender, library).await?;
     let opaque = opaque_of(dispatch.key.message.0, dispatch.key.number);
+    let target = target(&value, dispatch.hop.address.expose());
     let bytes = encode(
-        &value,
+        value,
         &Substitutions {
-            target: target(&value, dispatch.hop.address.expose()),
+            target,
             opaque: &opaque,
             message_ids: &message_ids,
             media_ids: &media_ids,
@@ -72,7 +73,7 @@ async fn message_ids(
 
 async fn media_ids(
     graph: &GraphClient,
-    value: &Value,
+    value: &mut Value,
     sender: &str,
     library: &dyn Library,
 ) -> Result<BTreeMap<String, String>, Outcome> {

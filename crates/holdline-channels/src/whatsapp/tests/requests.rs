@@ -20,7 +20,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn encoded(message: &str, with: &Substitutions<'_>) -> Result<String, EncodeError> {
     let message: Value = serde_json::from_str(message).unwrap();
-    encode(&message, with).map(|bytes| String::from_utf8(bytes).unwrap())
+    encode(message, with).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 fn check(message: &str, target: Target<'_>, expect: &Expect) {
@@ -172,13 +172,13 @@ fn a_template_variant_replaces_the_apps() {
 
 #[test]
 fn the_ids_to_look_up_are_listed() {
-    let message = json!({
+    let mut message = json!({
         "context": {"message_id": "a"}, "reaction": {"message_id": "b"},
         "document": {"id": "m1"},
         "template": {"components": [{"parameters": [{"image": {"id": 77}}]}]},
     });
     assert_eq!(message_ids(&message), ["a", "b"]);
-    assert_eq!(media_ids(&message), ["m1", "77"]);
+    assert_eq!(media_ids(&mut message), ["m1", "77"]);
 }
 
 #[test]

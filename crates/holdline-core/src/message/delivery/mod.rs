@@ -206,19 +206,6 @@ impl Delivery {
         Some(own.min(self.terms.expires_at))
     }
 
-    /// When one that waits for room should look around again all the same.
-    #[must_use]
-    pub fn room_wait_until(&self, now: Timestamp, policy: &Policy) -> Timestamp {
-        let ttl_ms = u64::from(self.current_hop().ttl_ms);
-        let ttl = (ttl_ms > 0).then(|| self.hop_since.plus_ms(ttl_ms));
-        let patience = self.hop_since.plus_ms(policy.patience_ms(self.priority()));
-        [ttl, Some(patience)]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .fold(self.terms.expires_at, Timestamp::min)
-    }
-
     /// The app withdrew the message. What has left cannot be called back; nothing more leaves.
     pub fn handle_cancel(&mut self, context: Context<'_>) -> Step {
         let mut step = Step::default();

@@ -91,7 +91,7 @@ pub(super) fn in_state(n: i64, state: State) -> DeliveryState {
 
 pub(super) fn accept(message: MessageRecord, delivery: DeliveryState) -> Op {
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery,
         idempotency: None,
     }))
@@ -112,7 +112,7 @@ pub(super) fn accept_keyed(n: i64, key: &str, body_hash: u8, expires_at: Timesta
     };
     let (message, delivery) = (message(n), delivery(n));
     Op::Accept(Box::new(Accept {
-        message,
+        message: message.into(),
         delivery,
         idempotency: Some(idempotency),
     }))

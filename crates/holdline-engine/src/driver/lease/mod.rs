@@ -156,6 +156,9 @@ impl Driver {
         if self.ears.look(now) {
             self.routes.were_deaf(now);
         }
+        if let Some(came_at) = self.shared.unread_since() {
+            self.ears.read(came_at, now);
+        }
         self.routes.board.set_lag(self.ears.hearing().lag_ms);
     }
 

@@ -82,6 +82,13 @@ impl RouteTable {
         self.count(ix, -1);
     }
 
+    /// An attempt by it worked, or failed by the provider's fault.
+    pub(crate) fn ended(&self, ix: RouteIx, worked: bool, now: Timestamp) {
+        self.sender_of(ix).gate.borrow_mut().ended(worked, now);
+        self.gates_over(ix)
+            .for_each(|(_, gate)| gate.gate.borrow_mut().ended(worked, now));
+    }
+
     /// The provider throttles: it named a time, or did not.
     pub(crate) fn throttled(&self, ix: RouteIx, until: Option<Timestamp>, now: Timestamp) {
         let mut gate = self.sender_of(ix).gate.borrow_mut();

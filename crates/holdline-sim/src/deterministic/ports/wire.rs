@@ -94,7 +94,7 @@ fn whatsapp_request(dispatch: &Dispatch) -> Result<ApiRequest, Outcome> {
         media_ids: &nothing,
         template: None,
     };
-    let body = encode::encode(&stored(dispatch)?, &with).map_err(|why| unfit(&why.to_string()))?;
+    let body = encode::encode(stored(dispatch)?, &with).map_err(|why| unfit(&why.to_string()))?;
     let path = format!("/v23.0/{}/messages", dispatch.hop.sender);
     let known = config::WhatsappConfig::default();
     let token = known

@@ -88,32 +88,37 @@ fn take_key(
     message: MessageId,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    let known = one(
+    let taken = count(
         c,
-        "SELECT message, body_hash, answer FROM idempotency
-         WHERE scope = ?1 AND key = ?2 AND expires_at > ?3",
-        params![key.scope, key.key, now.0],
-        |row| known_key(row, key),
-    )?;
-    match known {
-        Some((known, _)) if known == message => {}
-        Some((_, conflict)) => return Err(WriteError::Conflict(conflict)),
-        None => {}
-    }
-    run(
-        c,
-        "INSERT OR REPLACE INTO idempotency (scope, key, body_hash, answer, message, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO idempotency (scope, key, body_hash, answer, message, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (scope, key) DO UPDATE SET body_hash = excluded.body_hash,
+             answer = excluded.answer, message = excluded.message,
+             expires_at = excluded.expires_at
+         WHERE idempotency.expires_at <= ?7",
         params![
             key.scope,
             key.key,
             key.body_hash,
             &key.answer[..],
             message.bytes(),
-            key.expires_at.0
+            key.expires_at.0,
+            now.0,
         ],
     )?;
-    Ok(())
+    if taken == 1 {
+        return Ok(());
+    }
+    let known = one(
+        c,
+        "SELECT message, body_hash, answer FROM idempotency WHERE scope = ?1 AND key = ?2",
+        params![key.scope, key.key],
+        |row| known_key(row, key),
+    )?;
+    match known {
+        Some((known, conflict)) if known != message => Err(WriteError::Conflict(conflict)),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn known_key(row: &Row<'_>, key: &Idempotency) -> rows::Result<(MessageId, Conflict)> {

@@ -35,7 +35,7 @@ section! {
         /// The mailbox that answers go to, when it is another.
         reply_to: Option<String>;
         /// Most mails a second.
-        rate_per_s: u32 = 10, 1 to 10_000;
+        rate_per_s: u32 = 10, 1 to 100_000;
         /// Most connections at a time.
         in_flight_max: u32 = 8, 1 to 1_000;
         /// Longest wait for one step of the dialogue.

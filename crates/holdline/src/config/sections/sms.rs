@@ -21,7 +21,7 @@ section! {
         /// Id of a messaging service, which picks the number.
         messaging_service_sid: Option<String>;
         /// Most messages a second.
-        rate_per_s: u32 = 10, 1 to 10_000;
+        rate_per_s: u32 = 10, 1 to 100_000;
         /// Most requests at a time.
         in_flight_max: u32 = 32, 1 to 10_000;
         /// Longest wait for the answer to one request.

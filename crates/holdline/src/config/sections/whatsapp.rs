@@ -20,7 +20,7 @@ section! {
         /// Most requests at a time, for each sender.
         in_flight_max: u32 = 64, 1 to 10_000;
         /// Most messages a second, for each sender: the throughput of the number.
-        rate_per_s: u32 = 80, 1 to 10_000;
+        rate_per_s: u32 = 80, 1 to 100_000;
         /// How often the templates are fetched.
         template_sync_s: u64 = 3_600, 60 to 86_400;
         /// What a webhook reports of longer ago is passed over, so that one that was kept and sent

@@ -83,7 +83,7 @@ fn message() -> Accept {
         plan: vec![hop(ChannelKind::WHATSAPP), hop(ChannelKind::SMS)],
     };
     Accept {
-        message,
+        message: message.into(),
         delivery: state(),
         idempotency: None,
     }

@@ -70,6 +70,12 @@ async fn a_database_stopped_and_started_under_load_costs_no_request_and_no_messa
 
     load.until_sent(PER_S * AWAY_S.1).await;
     block_in_place(|| database.restart());
+    load.until_sent(PER_S * SECONDS).await;
+    // What is in the spool is open, but in no list.
+    until("the spool is drained", || async {
+        (number(&stack, "holdline_spool_records ").await == 0.0).then_some(())
+    })
+    .await;
     let verdict = load.judge(&stack, senders).await;
     println!("{verdict}; refused {}", verdict.refused);
     assert_eq!((verdict.refused, verdict.doubled), (0, 0), "{verdict}");
