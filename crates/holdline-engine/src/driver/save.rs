@@ -5,7 +5,7 @@ use super::Driver;
 use super::book::Book;
 use super::event::{Event, OutcomeEvent, Work};
 use super::routes::RouteTable;
-use super::turn::{Pending, Planned, Reply, Turn, refusal_of};
+use super::turn::{Gather, Pending, Planned, Reply, Turn, gather_ms, refusal_of};
 use crate::ports::StoreError;
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{AttemptEnd, GroupResult, Groups};
@@ -42,8 +42,10 @@ impl Driver {
             first += count;
         }
         let now = self.shared.clock.now();
-        self.gather_until =
-            now.plus_ms(super::turn::gather_ms(accepted.len(), now.since_ms(began)));
+        self.gather = Gather {
+            until: now.plus_ms(gather_ms(accepted.len(), now.since_ms(began))),
+            count: accepted.len() + self.mailbox.len(),
+        };
         give(turn.replies);
         if turn.hooks {
             self.shared.hooks_wake.notify_one();
