@@ -33,18 +33,19 @@ impl Phone {
     pub fn parse(text: &str, region: Option<&str>) -> Result<Self, PhoneError> {
         let plain = plain(text)?;
         if plain.starts_with('+') {
-            return Self::settled(&international(&plain)?);
+            return Self::settled(&plain, &international(&plain)?);
         }
-        let with_code = international(&format!("+{plain}"));
+        let with_plus = format!("+{plain}");
+        let with_code = international(&with_plus);
         let local = region
             .and_then(|region| region.parse::<Region>().ok())
             .and_then(|region| PHONE_NUMBER_UTIL.parse(&plain, Some(region)).ok())
             .filter(|number| PHONE_NUMBER_UTIL.is_possible_number(number));
         // Digits as WhatsApp writes them carry the country code; home numbers come second.
         match (with_code, local) {
-            (Ok(number), _) if number.is_valid() => Self::settled(&number),
-            (_, Some(number)) => Self::settled(&number),
-            (with_code, None) => Self::settled(&with_code?),
+            (Ok(number), _) if number.is_valid() => Self::settled(&with_plus, &number),
+            (_, Some(number)) => Self::settled(&plain, &number),
+            (with_code, None) => Self::settled(&with_plus, &with_code?),
         }
     }
 
@@ -102,11 +103,15 @@ impl Phone {
         mint_user_id(self.region().as_deref(), key)
     }
 
-    /// The form that reads back as itself. Odd numbers with several trunk zeros lose one at each
-    /// reading, and a person must have one address.
-    fn settled(number: &PhoneNumber) -> Result<Self, PhoneError> {
+    /// The form that reads back as itself, as `text` mostly does that the number was read from. Odd
+    /// numbers with several trunk zeros lose one at each reading, and a person must have one
+    /// address.
+    fn settled(text: &str, number: &PhoneNumber) -> Result<Self, PhoneError> {
         let written = |number: &PhoneNumber| number.format_as(PhoneNumberFormat::E164).into_owned();
         let mut form = written(number);
+        if form == text {
+            return Ok(Self(form));
+        }
         for _ in 0..READINGS_MAX {
             let next = written(&international(&form)?);
             if next == form {

@@ -113,7 +113,8 @@ fn builder(config: &ClientConfig, guard: Option<Guard>) -> reqwest::ClientBuilde
         .user_agent(&config.user_agent)
         .connect_timeout(Duration::from_millis(connect_ms.into()))
         .pool_idle_timeout(IDLE_MAX)
-        .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+        // As many as a full house leaves behind: fewer would be closed and opened again.
+        .pool_max_idle_per_host(config.in_flight_max as usize)
         .tcp_keepalive(Duration::from_secs(30))
         .http2_keep_alive_interval(Duration::from_secs(15))
         .http2_keep_alive_timeout(Duration::from_secs(5))
@@ -143,4 +144,3 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
 
 /// Shorter than the idle limits of common servers, so that a call seldom meets a closing one.
 const IDLE_MAX: Duration = Duration::from_secs(20);
-const IDLE_PER_HOST_MAX: usize = 64;

@@ -40,7 +40,7 @@ pub(crate) use routes::RouteTable;
 use std::sync::Arc;
 use step::Extra;
 use tokio::sync::{mpsc, oneshot};
-use turn::{After, Pending, Reply, Turn};
+use turn::{After, Gather, Pending, Reply, Turn};
 
 /// Due deliveries looked at in one turn.
 const TURN_TIMERS_MAX: usize = 2_048;
@@ -67,8 +67,7 @@ pub struct Driver {
     tenure: Tenure,
     backlog: Backlog,
     ears: Ears,
-    /// Until then those who were just answered may ask again and share the next commit.
-    gather_until: Timestamp,
+    gather: Gather,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -112,7 +111,7 @@ impl Driver {
             tenure: Tenure::new(clustered),
             backlog: Backlog::default(),
             ears: Ears::open(now),
-            gather_until: now,
+            gather: Gather::nobody(now),
             _ended: ended,
         };
         let workers = driver.open_work();

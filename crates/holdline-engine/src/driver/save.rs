@@ -5,12 +5,12 @@ use super::Driver;
 use super::book::Book;
 use super::event::{Event, OutcomeEvent, Work};
 use super::routes::RouteTable;
-use super::turn::{Pending, Planned, Reply, Turn, refusal_of};
+use super::turn::{Gather, Pending, Planned, Reply, Turn, gather_ms, refusal_of};
+use crate::ports::StoreError;
 use crate::ports::channel::Dispatch;
 use crate::ports::ops::{AttemptEnd, GroupResult, Groups};
 use crate::ports::records::MessageRecord;
 use crate::ports::store::COMMIT_GROUPS_MAX;
-use crate::ports::{Group, StoreError};
 use crate::request::{Accepted, Refusal};
 use holdline_core::health::Signal;
 use holdline_core::message::{Fault, FaultClass, Outcome, State, ThrottleScope};
@@ -30,16 +30,22 @@ impl Driver {
         self.fence(&mut turn);
         let accepted: Vec<MessageId> = turn.pending.iter().map(|pending| pending.id).collect();
         let began = self.shared.clock.now();
-        let groups = std::mem::take(&mut turn.groups);
-        for (piece, groups) in groups.chunks(COMMIT_GROUPS_MAX).enumerate() {
-            let first = piece * COMMIT_GROUPS_MAX;
-            if !self.save(&mut turn, first, groups).await {
+        let mut groups = std::mem::take(&mut turn.groups);
+        let mut first = 0;
+        while !groups.is_empty() {
+            let rest = groups.split_off(groups.len().min(COMMIT_GROUPS_MAX));
+            let piece: Groups = std::mem::replace(&mut groups, rest).into();
+            let count = piece.len();
+            if !self.save(&mut turn, first, piece).await {
                 return;
             }
+            first += count;
         }
         let now = self.shared.clock.now();
-        self.gather_until =
-            now.plus_ms(super::turn::gather_ms(accepted.len(), now.since_ms(began)));
+        self.gather = Gather {
+            until: now.plus_ms(gather_ms(accepted.len(), now.since_ms(began))),
+            count: accepted.len() + self.mailbox.len(),
+        };
         give(turn.replies);
         if turn.hooks {
             self.shared.hooks_wake.notify_one();
@@ -51,8 +57,7 @@ impl Driver {
 
     /// Commits one piece. False when the engine has to end before the store came back: then
     /// nothing may be performed.
-    async fn save(&mut self, turn: &mut Turn, first: usize, groups: &[Group]) -> bool {
-        let groups: Groups = groups.into();
+    async fn save(&mut self, turn: &mut Turn, first: usize, groups: Groups) -> bool {
         match self.commit_or_know(&groups).await {
             Some(Ok(results)) => {
                 self.shared.storing.works();

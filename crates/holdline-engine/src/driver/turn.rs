@@ -13,8 +13,11 @@ use tokio::sync::oneshot;
 
 /// So many must have been answered.
 const GATHER_ACCEPTS_MIN: usize = 8;
-/// Share of the last commit's time that is waited: none where it took less than 5 ms.
-const GATHER_SHARE: u64 = 5;
+/// Where a commit takes less, more of them are better than larger ones.
+const GATHER_COMMIT_MS_MIN: u64 = 5;
+/// One part in so many of the last commit's time is waited at most, as the documentation of
+/// PostgreSQL advises for its `commit_delay`.
+const GATHER_SHARE: u64 = 2;
 const GATHER_MS_MAX: u64 = 10;
 
 pub(crate) type AcceptAnswer = oneshot::Sender<Result<Accepted, Refusal>>;
@@ -133,29 +136,50 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
     }
 }
 
+/// Until when those who were just answered may ask again and share the next commit, and how many
+/// they are with those who asked already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gather {
+    pub(super) until: Timestamp,
+    pub(super) count: usize,
+}
+
+impl Gather {
+    pub(super) fn nobody(now: Timestamp) -> Self {
+        Self {
+            until: now,
+            count: 0,
+        }
+    }
+}
+
 impl Driver {
-    /// Takes along what comes within the wait that the last commit earned. Who was answered by it
-    /// asks again at once, and would miss the next by a hair: on a slow disk everybody then waits
-    /// for two. PostgreSQL has `commit_delay` for it, to be set by hand.
+    /// Takes along what comes within the wait that the last commit earned, or until all have come
+    /// that it answered. They ask again at once, and would miss the next by a hair: on a slow disk
+    /// everybody then waits for two.
     pub(super) async fn gather(&mut self, events: &mut Vec<Event>) {
-        let clock = &self.shared.clock;
-        let wait_ms = self.gather_until.since_ms(clock.now());
+        let Gather { until, count } = self.gather;
+        let clock = std::sync::Arc::clone(&self.shared.clock);
         // A clock that was set back must not make it long.
-        if !(1..=GATHER_MS_MAX).contains(&wait_ms) {
+        if !(1..=GATHER_MS_MAX).contains(&until.since_ms(clock.now())) {
             return;
         }
-        clock.sleep_until(self.gather_until).await;
-        while events.len() < TURN_EVENTS_MAX
-            && let Ok(event) = self.mailbox.try_recv()
-        {
-            events.push(event);
+        let over = clock.sleep_until(until);
+        tokio::pin!(over);
+        while events.len() < count.min(TURN_EVENTS_MAX) {
+            let room = TURN_EVENTS_MAX - events.len();
+            tokio::select! {
+                biased;
+                came = self.mailbox.recv_many(events, room) => if came == 0 { return },
+                () = &mut over => return,
+            }
         }
     }
 }
 
 /// What a commit earns that accepted so many.
 pub(super) fn gather_ms(accepted: usize, took_ms: u64) -> u64 {
-    match accepted >= GATHER_ACCEPTS_MIN {
+    match accepted >= GATHER_ACCEPTS_MIN && took_ms >= GATHER_COMMIT_MS_MIN {
         true => (took_ms / GATHER_SHARE).min(GATHER_MS_MAX),
         false => 0,
     }
@@ -168,7 +192,8 @@ mod tests {
     #[test]
     fn only_slow_commits_of_many_earn_a_wait() {
         assert_eq!(gather_ms(64, 4), 0, "a fast disk");
-        assert_eq!(gather_ms(64, 10), 2);
+        assert_eq!(gather_ms(64, 5), 2);
+        assert_eq!(gather_ms(64, 10), 5);
         assert_eq!(gather_ms(64, 60_000), 10, "bounded");
         assert_eq!(gather_ms(1, 10), 0, "nobody else to wait for");
     }

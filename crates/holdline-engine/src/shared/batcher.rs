@@ -96,6 +96,14 @@ async fn answer_all<Q, A, F>(
 {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, batch_max).await > 0 {
+        // A read of pages in memory is over before the next question: whoever is ready to run may
+        // ask first, so that one wake of a thread serves them all.
+        tokio::task::yield_now().await;
+        while batch.len() < batch_max
+            && let Ok(more) = queue.try_recv()
+        {
+            batch.push(more);
+        }
         let (questions, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         match ask(questions).await {
             Ok(results) => {

@@ -6,7 +6,7 @@ use super::{Context, Exit, Output};
 use crate::clock::{SystemClock, SystemIds};
 use crate::config::Config;
 use crate::http::api::values::rfc3339;
-use crate::http::auth::{DEFAULT_APP, app_may_use, hash_token, is_app};
+use crate::http::auth::{DEFAULT_APP, FRESH, app_may_use, hash_token, is_app};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
@@ -142,6 +142,8 @@ async fn revoke(store: &dyn Store, id: &str, context: &Context) -> anyhow::Resul
         },
     )
     .await?;
+    // By then no server takes it any more.
+    tokio::time::sleep(FRESH).await;
     if context.out.json {
         context
             .out

@@ -1,8 +1,8 @@
 //! Who calls: finds the token among the stored hashes, and says which senders an app and its token
 //! may use. An app that is not configured may use none, but for the one of tokens without an app.
-//! Never keeps a token, and asks the store for each call (those of one moment together), so a
-//! revoked token stops at once. Only while the store is away, and a spool takes what comes, its
-//! last word counts.
+//! Never keeps a token. That one is good counts for [`FRESH`]: who revokes it waits so long, and
+//! then no server takes it. Only while the store is away, and a spool takes what comes, its last
+//! word counts for longer.
 
 use super::state::AppState;
 use crate::config::{App, Config, WhatsappSender};
@@ -12,8 +12,9 @@ use axum::http::header::AUTHORIZATION;
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::records::TokenRecord;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Start of the id of tokens that `oauth/access_token` gave out.
 pub(crate) const APP_TOKEN_PREFIX: &str = "app-";
@@ -22,6 +23,8 @@ pub(crate) const DEFAULT_APP: &str = "default";
 const TOKEN_BYTES_MAX: usize = 4_096;
 /// Tokens that are known without the store.
 const TOKENS_MAX: usize = 10_000;
+/// How long the store's word counts that a token is good.
+pub(crate) const FRESH: Duration = Duration::from_millis(200);
 /// Tokens that are asked for side by side.
 const TURNS: usize = 32;
 
@@ -64,20 +67,16 @@ pub(crate) async fn authenticate(
 }
 
 async fn find(state: &AppState, hash: &[u8; 32]) -> Result<Option<TokenRecord>, AuthError> {
-    let asked = state.tokens.tick();
     let mut last = state.tokens.turn(hash).lock().await;
-    if let Some(shared) = last.as_ref().filter(|it| it.is_for(hash, asked)) {
-        return Ok(shared.found.clone());
+    let began = Instant::now();
+    if let Some(fresh) = last.as_ref().filter(|it| it.is_for(hash, began)) {
+        return Ok(Some(fresh.token.clone()));
     }
-    let began = state.tokens.tick();
     let asking = state.engine.store().token_by_hash(hash);
     if let Some(found) = state.engine.look(asking).await.map_err(AuthError::Store)? {
         state.tokens.learn(hash, found.as_ref());
-        *last = Some(Read {
-            hash: *hash,
-            began,
-            found: found.clone(),
-        });
+        let good = found.clone().filter(|it| it.revoked_at.is_none());
+        *last = good.map(|token| Read { began, token });
         return Ok(found);
     }
     // One that is not known here may still be a good one.
@@ -87,37 +86,29 @@ async fn find(state: &AppState, hash: &[u8; 32]) -> Result<Option<TokenRecord>, 
 }
 
 /// The last word of the store about tokens, by their hashes; and whose turn it is to ask. Calls
-/// that come while another asks for their token share the next answer: that is no older than they
-/// are.
+/// that come while another asks for their token share its answer.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTokens {
     known: Mutex<BTreeMap<[u8; 32], TokenRecord>>,
     turns: [tokio::sync::Mutex<Option<Read>>; TURNS],
-    clock: AtomicU64,
 }
 
-/// One look at the store.
+/// One look at the store, that found a good token.
 #[derive(Debug)]
 struct Read {
-    hash: [u8; 32],
-    began: u64,
-    found: Option<TokenRecord>,
+    began: Instant,
+    token: TokenRecord,
 }
 
 impl Read {
-    /// For this token, and begun after it was asked for.
-    fn is_for(&self, hash: &[u8; 32], asked: u64) -> bool {
-        self.hash == *hash && self.began > asked
+    fn is_for(&self, hash: &[u8; 32], now: Instant) -> bool {
+        self.token.hash == *hash && now.duration_since(self.began) < FRESH
     }
 }
 
 impl KnownTokens {
     fn turn(&self, hash: &[u8; 32]) -> &tokio::sync::Mutex<Option<Read>> {
         &self.turns[usize::from(hash[0]) % TURNS]
-    }
-
-    fn tick(&self) -> u64 {
-        self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
     /// All that the store has; the newest where they are too many.

@@ -21,7 +21,7 @@ use holdline_engine::ports::records::WA_USER;
 use holdline_engine::request::{
     Accepted, AnswerFacts, AnswerMaker, IdempotencyKey, NewMessage, Recipient, Refusal,
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -140,7 +140,7 @@ async fn recipient(
             let value = phone.e164().to_owned();
             let shown = Shown {
                 input: to.clone(),
-                number: Some(value.clone()),
+                digits: Some(phone.wa_id().to_owned()),
                 user: None,
             };
             Ok((
@@ -186,7 +186,7 @@ async fn by_user_id(state: &AppState, user: &str) -> Result<(Recipient, Shown), 
         to,
         Shown {
             input: user.to_owned(),
-            number,
+            digits: number.map(|number| number.trim_start_matches('+').to_owned()),
             user: Some(user.to_owned()),
         },
     ))
@@ -201,7 +201,7 @@ fn unknown_user(user: &str, ours: Option<ContactId>) -> (Recipient, Shown) {
     let user = user.to_owned();
     let shown = Shown {
         input: user.clone(),
-        number: None,
+        digits: None,
         user: Some(user),
     };
     (to, shown)
@@ -235,39 +235,44 @@ fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, Graph
 }
 
 /// The recipient in the answer.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 struct Shown {
     /// Exactly as the caller wrote it.
     input: String,
-    number: Option<String>,
+    #[serde(rename = "wa_id", skip_serializing_if = "Option::is_none")]
+    digits: Option<String>,
+    #[serde(rename = "user_id", skip_serializing_if = "Option::is_none")]
     user: Option<String>,
 }
 
+/// What an app gets for a message that is safe.
+#[derive(Serialize)]
+struct Answer<'a> {
+    messaging_product: &'static str,
+    contacts: [&'a Shown; 1],
+    messages: [Named; 1],
+}
+
+#[derive(Serialize)]
+struct Named {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_status: Option<&'static str>,
+}
+
 fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
-    let mut contact = Map::new();
-    contact.insert("input".into(), shown.input.into());
-    if let Some(number) = shown.number {
-        contact.insert("wa_id".into(), number.trim_start_matches('+').into());
-    }
-    if let Some(user) = shown.user {
-        contact.insert("user_id".into(), user.into());
-    }
-    let contact = Value::Object(contact);
     Arc::new(move |facts: &AnswerFacts| {
-        let mut message = Map::new();
-        message.insert(
-            "id".into(),
-            wamid_of(facts.id.0, Direction::Outbound).into(),
-        );
-        if template {
-            message.insert("message_status".into(), "accepted".into());
-        }
-        let answer = json!({
-            "messaging_product": "whatsapp",
-            "contacts": [contact],
-            "messages": [Value::Object(message)],
-        });
-        Bytes::from(answer.to_string())
+        let named = Named {
+            id: wamid_of(facts.id.0, Direction::Outbound),
+            message_status: template.then_some("accepted"),
+        };
+        let answer = Answer {
+            messaging_product: "whatsapp",
+            contacts: [&shown],
+            messages: [named],
+        };
+        // Strings alone: nothing in it can fail.
+        Bytes::from(serde_json::to_vec(&answer).unwrap_or_default())
     })
 }
 
@@ -275,6 +280,7 @@ fn answer_maker(shown: Shown, template: bool) -> AnswerMaker {
 mod tests {
     use super::*;
     use holdline_core::{MessageId, Timestamp};
+    use serde_json::{Value, json};
 
     fn answer(shown: Shown, template: bool) -> Value {
         let facts = AnswerFacts {
@@ -290,7 +296,7 @@ mod tests {
         let input = "+1 (650) 555-1234".to_owned();
         let shown = Shown {
             input,
-            number: Some("+16505551234".into()),
+            digits: Some("16505551234".into()),
             user: None,
         };
         let given = answer(shown.clone(), false);
@@ -313,7 +319,7 @@ mod tests {
         let given = answer(
             Shown {
                 input: user(),
-                number: None,
+                digits: None,
                 user: Some(user()),
             },
             false,
