@@ -19,8 +19,9 @@ const WELL: u64 = 5 * PER_S;
 const MOVED: u64 = PER_S;
 const LOOK: Duration = Duration::from_millis(5);
 const FAILING_MAX: Duration = Duration::from_secs(30);
-/// No call for so long: it is left alone. A hundred times as long as between two messages.
-const QUIET: Duration = Duration::from_millis(500);
+/// No call for so long: it is left alone, forty times as long as between two messages. The trickle
+/// that tests it is four a second.
+const QUIET: Duration = Duration::from_millis(200);
 const CALLS_MAX: f64 = 10.0;
 const STOPS_MS_MAX: f64 = 100.0;
 const HANG_S_MAX: f64 = 5.0;
@@ -134,7 +135,7 @@ mod tests {
     fn calls_after_a_long_pause_are_tests_of_the_route() {
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
-        let calls = [at(5), at(10), at(400), at(1_000), at(1_005)];
+        let calls = [at(5), at(10), at(200), at(450), at(455)];
         assert_eq!(until_quiet(begun, &calls), calls[..3]);
         assert!(until_quiet(begun, &[at(600)]).is_empty());
     }

@@ -114,7 +114,7 @@ pub(super) async fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = at(bench, "W4 1,000/s", PER_S, seconds, true).await?;
     match bench.measured.through() {
         Some(most) => {
-            let name = "W4 at half of the least of W1 and W2";
+            let name = "W4 at half of the most";
             rows.extend(at(bench, name, most / 2.0, bench.count(15, 5), false).await?);
         }
         None => eprintln!("W4 at half of the most: only after W1 and W2"),

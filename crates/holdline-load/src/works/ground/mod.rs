@@ -44,9 +44,9 @@ impl Measured {
         let _ = self.dispatch.set(rate);
     }
 
-    /// What goes both in and out, if both were measured.
+    /// What goes both in and out, if both were measured: one machine does the two in turn.
     pub(crate) fn through(&self) -> Option<f64> {
-        Some(self.accept.get()?.min(*self.dispatch.get()?))
+        Some(1.0 / (1.0 / self.accept.get()? + 1.0 / self.dispatch.get()?))
     }
 }
 
