@@ -30,7 +30,8 @@ Usage: cargo xtask <command>
                  with a word only the rows of that group; fails when a row falls short
   bench instructions
                  how many instructions the hot functions of the core take, by callgrind, and how
-                 that has changed. Needs valgrind, and gungraun-runner as in Cargo.lock
+                 that has changed; fails beyond a limit of each. Needs valgrind, and
+                 gungraun-runner as in Cargo.lock
   sim [--seeds N] [--seed S] [--trace] [--nightly] [--json]
                  the real engine on a virtual clock, with faults drawn from a seed, and checkers of
                  every promise; `cargo xtask sim --help` tells the rest. Exit code 1 when a promise

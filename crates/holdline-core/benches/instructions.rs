@@ -2,6 +2,7 @@
 //! not move. `cargo xtask bench instructions` compares with the run before.
 
 use gungraun::prelude::*;
+use gungraun::{Callgrind, EventKind};
 use holdline_core::health::{
     Board, BoardConfig, Country, Ended, Evidence, Feature, Health, LeafKey, NumberConfig,
     ReceiptSign, Signal,
@@ -15,6 +16,15 @@ use holdline_core::routing::{
 };
 use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::hint::black_box;
+
+/// Fails beyond so many instructions: a quarter more than when this was last looked at.
+fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
+    let mut callgrind = Callgrind::default();
+    callgrind.hard_limits([(EventKind::Ir, instructions)]);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(callgrind);
+    config
+}
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -87,27 +97,27 @@ fn context(policy: &Policy, after_ms: u64) -> Context<'_> {
     }
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(400))]
 #[bench::three_hops(args = (), setup = fresh)]
 fn choose_a_hop((delivery, policy): (Delivery, Policy)) -> Choice {
     black_box(choose(&delivery, START, &policy, &AllWell).0)
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(1_200))]
 #[bench::first(args = (), setup = fresh)]
 fn send((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let _ = black_box(delivery.handle_due(context(&policy, 0)));
     delivery
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(650))]
 #[bench::accepted(args = (), setup = sent)]
 fn outcome((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let _ = black_box(delivery.handle_outcome(1, &accepted(), context(&policy, 1)));
     delivery
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(750))]
 #[bench::delivered(args = (), setup = placed)]
 fn receipt((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     let receipt = Receipt {
@@ -118,7 +128,7 @@ fn receipt((mut delivery, policy): (Delivery, Policy)) -> Delivery {
     delivery
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(130_000))]
 #[bench::a_thousand(args = (), setup = new_gate)]
 fn gate(mut gate: Gate) -> u32 {
     let mut sent = 0;
@@ -179,7 +189,7 @@ fn observe(board: &mut Board, route: RouteIx, messages: std::ops::Range<u32>) {
     }
 }
 
-#[library_benchmark]
+#[library_benchmark(config = at_most(400_000))]
 #[bench::a_hundred_messages(args = (), setup = busy_board)]
 fn detector((mut board, route): (Board, RouteIx)) -> Board {
     observe(&mut board, route, 2_000..2_100);
