@@ -111,7 +111,7 @@ impl Driver {
             tenure: Tenure::new(clustered),
             backlog: Backlog::default(),
             ears: Ears::open(now),
-            gather: Gather::nobody(now),
+            gather: Gather::default(),
             _ended: ended,
         };
         let workers = driver.open_work();

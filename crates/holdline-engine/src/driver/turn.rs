@@ -138,19 +138,10 @@ pub(crate) fn refusal_of(conflict: Conflict) -> Result<Accepted, Refusal> {
 
 /// Until when those who were just answered may ask again and share the next commit, and how many
 /// they are with those who asked already.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gather {
     pub(super) until: Timestamp,
     pub(super) count: usize,
-}
-
-impl Gather {
-    pub(super) fn nobody(now: Timestamp) -> Self {
-        Self {
-            until: now,
-            count: 0,
-        }
-    }
 }
 
 impl Driver {

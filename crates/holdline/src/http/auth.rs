@@ -67,11 +67,12 @@ pub(crate) async fn authenticate(
 }
 
 async fn find(state: &AppState, hash: &[u8; 32]) -> Result<Option<TokenRecord>, AuthError> {
+    let asked = Instant::now();
     let mut last = state.tokens.turn(hash).lock().await;
-    let began = Instant::now();
-    if let Some(fresh) = last.as_ref().filter(|it| it.is_for(hash, began)) {
+    if let Some(fresh) = last.as_ref().filter(|it| it.is_for(hash, asked)) {
         return Ok(Some(fresh.token.clone()));
     }
+    let began = Instant::now();
     let asking = state.engine.store().token_by_hash(hash);
     if let Some(found) = state.engine.look(asking).await.map_err(AuthError::Store)? {
         state.tokens.learn(hash, found.as_ref());
@@ -101,8 +102,10 @@ struct Read {
 }
 
 impl Read {
-    fn is_for(&self, hash: &[u8; 32], now: Instant) -> bool {
-        self.token.hash == *hash && now.duration_since(self.began) < FRESH
+    /// For this token, and begun little before it was asked for, or after: who waited for a slow
+    /// store does not ask it once more.
+    fn is_for(&self, hash: &[u8; 32], asked: Instant) -> bool {
+        self.token.hash == *hash && asked.saturating_duration_since(self.began) < FRESH
     }
 }
 
@@ -347,6 +350,18 @@ mod tests {
         assert_eq!(known.get(&[1; 32]), Some(revoked));
         assert_eq!(known.get(&[2; 32]), None);
         assert_eq!(known.get(&[3; 32]), Some(token(3, 3)));
+    }
+
+    #[test]
+    fn a_look_serves_those_who_asked_before_it_began_and_soon_after() {
+        let began = Instant::now() + Duration::from_secs(60);
+        let token = token(1, 1);
+        let look = Read { began, token };
+        let long_before = began - Duration::from_secs(30);
+        assert!(look.is_for(&[1; 32], long_before));
+        assert!(look.is_for(&[1; 32], began + FRESH - Duration::from_millis(1)));
+        assert!(!look.is_for(&[1; 32], began + FRESH));
+        assert!(!look.is_for(&[2; 32], began));
     }
 
     #[test]
