@@ -89,6 +89,8 @@ pub enum Reason {
     },
     /// The person said stop at the address of this hop.
     ConsentWithdrawn,
+    /// An operator wants it sent by this hop.
+    Redirected,
     /// A receipt came after the delivery had moved on or ended.
     LateReceipt(Progress),
     /// The person got it again, by another attempt.
@@ -100,6 +102,8 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     RouteDown,
+    /// An operator wanted it.
+    Operator,
     AccountFault,
     RouteRecovering,
     /// The provider asks us to stay away for longer than this message can wait.
@@ -143,6 +147,7 @@ impl Reason {
             Self::Refused { .. } => "refused",
             Self::OptedOut { .. } => "opted_out",
             Self::ConsentWithdrawn => "consent_withdrawn",
+            Self::Redirected => "redirected",
             Self::LateReceipt(_) => "late_receipt",
             Self::Duplicate => "duplicate",
             Self::Ended(_) => "ended",
@@ -184,6 +189,7 @@ impl fmt::Display for Reason {
             Self::ConsentWithdrawn => {
                 f.write_str("the person wants nothing more at this address: hop given up")
             }
+            Self::Redirected => f.write_str("an operator wants it sent by this hop"),
             Self::LateReceipt(progress) => write!(f, "late receipt: {}", progress.name()),
             Self::Duplicate => f.write_str("the person got it a second time, by this attempt"),
             Self::Ended(end) => write!(f, "ended: {}", end.name()),
@@ -195,6 +201,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RouteDown => f.write_str("its route is down"),
+            Self::Operator => f.write_str("an operator wanted it"),
             Self::AccountFault => f.write_str("our account on its route is at fault"),
             Self::RouteRecovering => f.write_str("its route is only being tested"),
             Self::Throttled => f.write_str("its route is throttled for too long"),

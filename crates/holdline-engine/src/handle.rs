@@ -140,6 +140,20 @@ impl Engine {
         .await
     }
 
+    /// An operator wants it sent by this channel of its plan, in place of the one it is on. On
+    /// another node it happens, or does not, a moment later.
+    ///
+    /// # Errors
+    /// When it is unknown, has ended, is on its way or in doubt, or cannot go by that channel.
+    pub async fn send_by(&self, id: MessageId, channel: ChannelKind) -> Result<(), Refusal> {
+        self.ask(id, &Handoff::send_by(id, channel), |reply| Event::SendBy {
+            id,
+            channel,
+            reply,
+        })
+        .await
+    }
+
     /// A look outside showed something.
     pub async fn tell(&self, told: Told) {
         // The driver has ended: nobody decides by it any more.

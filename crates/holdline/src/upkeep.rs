@@ -4,6 +4,7 @@
 pub(crate) mod backup;
 pub(crate) mod room;
 pub(crate) mod spool;
+pub(crate) mod traffic;
 
 use crate::config::App;
 use crate::http::state::AppState;

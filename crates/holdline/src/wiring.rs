@@ -10,6 +10,7 @@ use crate::engine_config::engine_config;
 use crate::http;
 use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
+use crate::http::console::{self, Console, Hub};
 use crate::http::state::{AppState, Parts};
 use crate::library::{LibraryParts, LinkSigner, StoreLibrary};
 use crate::listen::{self, ListenLimits};
@@ -51,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) engine: Engine,
     pub(crate) address: SocketAddr,
     pub(crate) tls_address: Option<SocketAddr>,
+    /// Where the first owner of the console is made; nowhere once there is one.
+    pub(crate) setup_url: Option<String>,
     stop: watch::Sender<bool>,
     driver: JoinSet<()>,
     rest: JoinSet<()>,
@@ -86,11 +89,13 @@ impl Server {
             engine: state.engine.clone(),
             address,
             tls_address,
+            setup_url: None,
             stop,
             driver: JoinSet::new(),
             rest: JoinSet::new(),
         };
         upkeep::register_apps(&state).await?;
+        server.setup_url = console::open_setup(&state).await?;
         let keeper = copies
             .and_then(|copies| Keeper::of(&config.backup, &config.storage, &copies, &state.backup));
         if let Some(keeper) = keeper {
@@ -145,6 +150,9 @@ impl Server {
             .spawn(upkeep::spool::watch_spool(state.clone(), shutdown.clone()));
         self.rest
             .spawn(upkeep::keep_house(state.clone(), shutdown.clone()));
+        self.rest
+            .spawn(upkeep::traffic::keep_count(state.clone(), shutdown.clone()));
+        self.rest.spawn(Hub::run(state.clone(), shutdown.clone()));
         Ok(())
     }
 
@@ -308,6 +316,7 @@ async fn assemble(
         feeds: Arc::new(FeedCell::new(&config.feeds())),
         backup: Arc::default(),
         room: Arc::default(),
+        console: Console::default(),
     });
     Ok((state, loops))
 }

@@ -34,6 +34,10 @@ pub(crate) enum Handoff {
     RetryNow {
         message: String,
     },
+    SendBy {
+        message: String,
+        channel: String,
+    },
     /// What elsewhere was seen of a channel.
     Signals(Words),
 }
@@ -89,6 +93,13 @@ impl Handoff {
     pub(crate) fn retry_now(message: MessageId) -> Self {
         let message = id_text(message.0);
         Self::RetryNow { message }
+    }
+
+    pub(crate) fn send_by(message: MessageId, channel: ChannelKind) -> Self {
+        Self::SendBy {
+            message: id_text(message.0),
+            channel: channel.as_str().to_owned(),
+        }
     }
 
     pub(crate) fn withdrawn(contact: ContactId, channel: ChannelKind, address: &str) -> Self {

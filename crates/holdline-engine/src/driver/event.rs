@@ -38,6 +38,12 @@ pub(crate) enum Event {
         id: MessageId,
         reply: Reply,
     },
+    /// An operator wants it sent by this channel of its plan.
+    SendBy {
+        id: MessageId,
+        channel: ChannelKind,
+        reply: Reply,
+    },
     Probed {
         number: NumberIx,
         outcome: Outcome,

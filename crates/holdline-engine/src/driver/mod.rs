@@ -225,6 +225,10 @@ impl Driver {
                 self.fetch(id, turn.now).await;
                 self.retry_now(id, reply, turn);
             }
+            Event::SendBy { id, channel, reply } => {
+                self.fetch(id, turn.now).await;
+                self.send_by(id, channel, reply, turn);
+            }
             Event::Probed { number, outcome } => self.probed(number, &outcome, turn),
             Event::Told(told) => {
                 self.told(*told, turn.now);
@@ -477,6 +481,7 @@ impl Driver {
         }
         self.routes.board.tick(turn.now, self.shared.ids.draw());
         self.take_verdicts(turn);
+        self.note_evidence(turn);
         self.routes.weigh(turn.now);
         self.end_ramps(turn.now);
         if turn.now.since_ms(self.learned_at) >= LEARNED_EVERY_MS {

@@ -2,17 +2,18 @@
 //! Each word of an operator is committed with its audit record before it is answered.
 
 use super::Driver;
+use super::step::Extra;
 use super::turn::{Reply, Turn};
 use crate::ports::ops::Op;
-use crate::ports::records::{AuditRecord, HoldRecord};
+use crate::ports::records::{Activity, ActivityKind, AuditRecord, HoldRecord};
 use crate::request::{Echo, EchoStep, Refusal, Told};
 use holdline_core::health::board::Hold;
 use holdline_core::health::{
     Country, Ended, Evidence, Feature, NumberIx, ReceiptSign, Scope, Signal,
 };
-use holdline_core::message::Outcome;
+use holdline_core::message::{Delivery, Outcome};
 use holdline_core::routing::RouteIx;
-use holdline_core::{ChannelKind, Timestamp};
+use holdline_core::{ChannelKind, MessageId, Timestamp};
 use std::collections::BTreeMap;
 
 /// Echoes that may be under way.
@@ -146,6 +147,40 @@ impl Driver {
         }
     }
 
+    /// To a channel of its plan that is not given up, unless it is on its way or in doubt.
+    pub(super) fn send_by(
+        &mut self,
+        id: MessageId,
+        channel: ChannelKind,
+        reply: Reply,
+        turn: &mut Turn,
+    ) {
+        let found = match self.book.get(id) {
+            Some(entry) if entry.delivery.state.is_ended() => Err(Refusal::AlreadyEnded),
+            Some(entry) => self.hop_by(&entry.delivery, channel),
+            None => Err(Refusal::AlreadyEnded),
+        };
+        let done = found.map(|hop| {
+            self.step(id, turn, Extra::default(), |machine, c| {
+                machine.handle_redirected(hop, c)
+            });
+        });
+        turn.replies.push((reply, done));
+    }
+
+    fn hop_by(&self, delivery: &Delivery, channel: ChannelKind) -> Result<u8, Refusal> {
+        let by = |ix: &u8| {
+            let route = delivery.hops[usize::from(*ix)].route;
+            self.routes.sender_of(route).channel == channel
+        };
+        let hops = 0..u8::try_from(delivery.hops.len()).unwrap_or(u8::MAX);
+        let mut hops = hops.filter(by).filter(|hop| delivery.can_redirect(*hop));
+        hops.next().ok_or_else(|| {
+            let why = "it is on its way or in doubt, or its plan has no such channel left";
+            Refusal::NoRoute(why.to_owned())
+        })
+    }
+
     /// Kept under the whole name of the scope, so that its end finds it however it was written.
     pub(super) fn hold(&mut self, mut record: HoldRecord, reply: Reply, turn: &mut Turn) {
         let Some(scope) = self.routes.board.scope_named(&record.scope) else {
@@ -164,7 +199,8 @@ impl Driver {
             turn.now,
         );
         self.routes.board.hold(hold_of(scope, &record));
-        turn.push_alone(vec![Op::Hold(record), audit]);
+        let said = activity(&audit, turn.now);
+        turn.push_alone(vec![Op::Hold(record), Op::Audit(audit), said]);
         turn.replies.push((reply, Ok(())));
         self.nudge_all(&scope, turn.now);
         self.shared.routes_changed();
@@ -184,7 +220,8 @@ impl Driver {
         };
         let name = self.routes.board.name_of(&scope);
         let audit = self.audit("route.release", actor, (&name, reason, ""), turn.now);
-        turn.push_alone(vec![Op::HoldRelease(name), audit]);
+        let said = activity(&audit, turn.now);
+        turn.push_alone(vec![Op::HoldRelease(name), Op::Audit(audit), said]);
         turn.replies.push((reply, Ok(())));
         self.nudge_all(&scope, turn.now);
         self.shared.routes_changed();
@@ -205,7 +242,8 @@ impl Driver {
             let name = self.routes.board.name_of(&hold.scope);
             let words = (name.as_str(), hold.reason.as_str(), "its time was over");
             let audit = self.audit("route.expire", "holdline", words, turn.now);
-            turn.push_alone(vec![Op::HoldRelease(name.clone()), audit]);
+            let said = activity(&audit, turn.now);
+            turn.push_alone(vec![Op::HoldRelease(name.clone()), Op::Audit(audit), said]);
             self.nudge_all(&hold.scope, turn.now);
         }
     }
@@ -216,8 +254,8 @@ impl Driver {
         actor: &str,
         (subject, reason, detail): (&str, &str, &str),
         at: Timestamp,
-    ) -> Op {
-        Op::Audit(AuditRecord {
+    ) -> AuditRecord {
+        AuditRecord {
             id: self.shared.ids.id(at),
             at,
             actor: actor.to_owned(),
@@ -225,12 +263,28 @@ impl Driver {
             subject: subject.to_owned(),
             reason: reason.to_owned(),
             detail: detail.to_owned(),
-        })
+        }
     }
 
     fn number(&self, channel: ChannelKind, sender: &str) -> Option<NumberIx> {
         self.routes.board.number_of(channel, sender)
     }
+}
+
+/// What people see of it.
+fn activity(audit: &AuditRecord, at: Timestamp) -> Op {
+    let (actor, reason, detail) = (&audit.actor, &audit.reason, &audit.detail);
+    let what = match audit.action.as_str() {
+        "route.hold" => format!("{actor} said {detail}: {reason}"),
+        "route.release" => format!("{actor} let it go: {reason}"),
+        _ => format!("left to the detector again: {detail}"),
+    };
+    Op::Activity(Activity {
+        at,
+        kind: ActivityKind::Hold,
+        subject: audit.subject.clone(),
+        words: what,
+    })
 }
 
 pub(super) fn hold_of(scope: Scope, record: &HoldRecord) -> Hold {

@@ -4,7 +4,7 @@ use super::Driver;
 use super::step::Extra;
 use super::turn::Turn;
 use crate::ports::ops::Op;
-use crate::ports::records::{Event, EventKind};
+use crate::ports::records::{Activity, ActivityKind, Event, EventKind};
 use crate::request::Check;
 use holdline_core::health::board::Wish;
 use holdline_core::health::{Health, Scope, Verdict};
@@ -61,8 +61,16 @@ impl Driver {
             turn.hooks |= !hooks.is_empty();
             ops.extend(hooks);
         }
+        ops.extend((verdict.from != verdict.to).then(|| activity_of(verdict)));
         let ops = self.fenced_health(verdict.scope.channel, ops);
         turn.push_alone(ops);
+    }
+
+    /// Open outages show how the evidence goes.
+    pub(super) fn note_evidence(&mut self, turn: &mut Turn) {
+        for (channel, ops) in self.routes.note_evidence(turn.now) {
+            turn.push_alone(self.fenced_health(channel, ops));
+        }
     }
 
     fn check_of(&self, wish: Wish) -> Check {
@@ -128,6 +136,20 @@ impl Driver {
         });
         turn.push_alone(ops.collect());
     }
+}
+
+/// What people see of it.
+fn activity_of(verdict: &Verdict) -> Op {
+    let (scope, to, why) = (&verdict.scope_words, verdict.to.name(), &verdict.reason);
+    Op::Activity(Activity {
+        at: verdict.at,
+        kind: ActivityKind::Health,
+        subject: verdict.name.clone(),
+        words: match why.is_empty() {
+            true => format!("{scope}: {to}"),
+            false => format!("{scope}: {to}: {why}"),
+        },
+    })
 }
 
 /// What apps are told of it.

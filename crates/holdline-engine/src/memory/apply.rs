@@ -26,9 +26,11 @@ impl Tables {
                     self.raw_done.put(*id, raw);
                 }
             }
-            Op::Hook { .. } | Op::HookDone(_) | Op::HookRetry { .. } | Op::HookDropped { .. } => {
-                self.apply_hook(op);
-            }
+            Op::Hook { .. }
+            | Op::HookDone(_)
+            | Op::HookRetry { .. }
+            | Op::HookDropped { .. }
+            | Op::HookForget(_) => self.apply_hook(op),
             Op::Endpoint(record) => self.endpoints.put(record.id.clone(), record.clone()),
             Op::EndpointDelete(id) => self.delete_endpoint(id),
             Op::Media(_) | Op::MediaDelete(_) | Op::MediaAlias { .. } => self.apply_media(op),
@@ -47,6 +49,12 @@ impl Tables {
             Op::HoldRelease(scope) => drop(self.holds.remove(scope)),
             Op::Audit(record) => self.audit.add(record.id, record.clone()),
             Op::Setting { key, value } => self.settings.put(key.clone(), value.clone()),
+            Op::User(_)
+            | Op::Session(_)
+            | Op::SessionEnd(_)
+            | Op::Activity(_)
+            | Op::Traffic(_)
+            | Op::Evidence(_) => self.apply_console(op),
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::tables::{DroppedHook, Tables};
 use crate::ports::Op;
 use crate::ports::cluster::{Partition, Partitions};
-use crate::ports::records::HookRecord;
+use crate::ports::records::{HookRecord, OpenHook};
 use holdline_core::Timestamp;
 
 impl Tables {
@@ -34,22 +34,52 @@ impl Tables {
             seq,
             due_at,
             tries,
-            error: _,
+            error,
         } = op
         {
             self.retry_hook(*seq, *due_at, *tries);
+            self.hook_errors.put(*seq, error.clone());
         }
         if let Op::HookDropped { seq, at, error } = op
-            && self.leave_queue(*seq)
+            && let Some(hook) = self.leave_queue(*seq)
         {
-            self.hooks_dropped.put(
-                *seq,
-                DroppedHook {
-                    at: *at,
-                    error: error.clone(),
-                },
-            );
+            let dropped = DroppedHook {
+                hook,
+                at: *at,
+                error: error.clone(),
+            };
+            self.hooks_dropped.put(*seq, dropped);
         }
+        if let Op::HookForget(seq) = op {
+            self.hooks_dropped.remove(seq);
+        }
+    }
+
+    /// Open and given up, the newest first.
+    pub(super) fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Vec<OpenHook> {
+        let open = self.hooks.values().map(|hook| OpenHook {
+            hook: hook.clone(),
+            error: self.hook_errors.get(&hook.seq).cloned(),
+            dropped_at: None,
+        });
+        let dropped = self.hooks_dropped.values().map(|it| OpenHook {
+            hook: it.hook.clone(),
+            error: Some(it.error.clone()),
+            dropped_at: Some(it.at),
+        });
+        let mut found: Vec<OpenHook> = open
+            .chain(dropped)
+            .filter(|it| it.hook.endpoint == endpoint)
+            .filter(|it| before.is_none_or(|before| it.hook.seq < before))
+            .collect();
+        found.sort_by_key(|it| std::cmp::Reverse(it.hook.seq));
+        found.truncate(limit);
+        found
     }
 
     pub(super) fn delete_endpoint(&mut self, id: &str) {
@@ -102,11 +132,10 @@ impl Tables {
         self.hooks.put(hook.seq, hook);
     }
 
-    /// Takes it out and lets the next of its subject go; false when it is not there.
-    fn leave_queue(&mut self, seq: i64) -> bool {
-        let Some(hook) = self.hooks.remove(&seq) else {
-            return false;
-        };
+    /// Takes it out and lets the next of its subject go; nothing when it is not there.
+    fn leave_queue(&mut self, seq: i64) -> Option<HookRecord> {
+        let hook = self.hooks.remove(&seq)?;
+        self.hook_errors.remove(&seq);
         self.hook_heads.remove(&(hook.due_at, seq));
         self.hook_subjects
             .remove(&(hook.endpoint.clone(), hook.subject, seq));
@@ -115,7 +144,7 @@ impl Tables {
         {
             self.hook_heads.add((record.due_at, next), ());
         }
-        true
+        Some(hook)
     }
 
     fn retry_hook(&mut self, seq: i64, due_at: Timestamp, tries: u32) {

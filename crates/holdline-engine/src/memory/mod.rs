@@ -3,11 +3,11 @@
 
 mod apply;
 mod cluster;
+mod console;
 mod hooks;
 mod people;
 mod read;
 mod retention;
-mod table;
 mod tables;
 
 use crate::ports::ops::{GroupResult, Groups};

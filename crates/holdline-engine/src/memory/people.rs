@@ -78,3 +78,18 @@ impl Tables {
 fn place_of(address: &AddressRecord) -> (ChannelKind, String) {
     (address.channel, address.value.expose().clone())
 }
+
+/// A search: by the beginning of a name, of the external id, or of an address.
+pub(super) fn begins(contact: &ContactRecord, text: &str) -> bool {
+    let low = text.to_ascii_lowercase();
+    let name = contact.name.as_ref().map(|it| it.expose());
+    name.is_some_and(|it| it.to_ascii_lowercase().starts_with(&low))
+        || contact
+            .external_id
+            .as_ref()
+            .is_some_and(|it| it.starts_with(text))
+        || contact
+            .addresses
+            .iter()
+            .any(|it| it.value.expose().starts_with(text))
+}

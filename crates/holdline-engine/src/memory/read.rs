@@ -8,16 +8,18 @@ use crate::ports::cluster::{
 };
 use crate::ports::ops::{GroupResult, Groups};
 use crate::ports::records::{
-    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
-    StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    ActivityRecord, AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, EvidenceRecord,
+    HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord, OpenHook, OutageRecord,
+    RawInbound, RouteRecord, SessionRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    TrafficRecord, UserRecord,
 };
-use crate::ports::store::{MessageFilter, PAGE_MAX, StoreResult};
+use crate::ports::store::{Fate, MessageFilter, PAGE_MAX, StoreResult};
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::{Priority, State};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Redacted, Timestamp};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 #[async_trait]
@@ -108,6 +110,10 @@ impl Store for MemoryStore {
         let stored = newest_first.filter_map(|(id, _)| tables.stored(*id));
         Ok(stored
             .filter(|one| shows(filter, one))
+            .filter(|one| {
+                let tried = |channel| tables.tried(one.message.id, channel);
+                filter.channel.is_none_or(tried)
+            })
             .take(limit.min(PAGE_MAX))
             .collect())
     }
@@ -185,6 +191,19 @@ impl Store for MemoryStore {
             .map(|(_, contact)| contact.clone())
             .take(limit.min(PAGE_MAX))
             .collect())
+    }
+
+    async fn find_contacts(
+        &self,
+        text: &str,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        let tables = &self.reach().await?.tables;
+        let rest = tables.contacts.range((from(after), Bound::Unbounded));
+        let found = rest.filter(|(_, contact)| super::people::begins(contact, text));
+        let found = found.map(|(_, contact)| contact.clone());
+        Ok(found.take(limit.min(PAGE_MAX)).collect())
     }
 
     async fn raw_open(
@@ -372,6 +391,60 @@ impl Store for MemoryStore {
         Ok(self.reach().await?.tables.cluster(now))
     }
 
+    async fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<OpenHook>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.open_hooks(endpoint, before, limit.min(PAGE_MAX)))
+    }
+
+    async fn users(&self) -> StoreResult<Vec<UserRecord>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.users.values().take(PAGE_MAX).cloned().collect())
+    }
+
+    async fn session(&self, hash: &[u8; 32]) -> StoreResult<Option<SessionRecord>> {
+        Ok(self.reach().await?.tables.sessions.get(hash).cloned())
+    }
+
+    async fn sessions(&self) -> StoreResult<Vec<SessionRecord>> {
+        let tables = &self.reach().await?.tables;
+        let mut all: Vec<SessionRecord> = tables.sessions.values().cloned().collect();
+        all.sort_by_key(|it| (std::cmp::Reverse(it.seen_at), it.hash));
+        all.truncate(PAGE_MAX);
+        Ok(all)
+    }
+
+    async fn activity(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<ActivityRecord>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.activity_after(after, limit.min(PAGE_MAX)))
+    }
+
+    async fn traffic(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<TrafficRecord>> {
+        let tables = &self.reach().await?.tables;
+        let first = tables.traffic.iter().filter(|((at, _), _)| *at >= since);
+        let found = first.map(|(_, one)| one.clone());
+        Ok(found.take(limit.min(PAGE_MAX)).collect())
+    }
+
+    async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.evidence_of(outage, limit.min(PAGE_MAX)))
+    }
+
+    async fn fates(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<Fate>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.fates(since, until, limit))
+    }
+
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
         let tables = &self.reach().await?.tables;
         let mine = tables
@@ -419,6 +492,36 @@ impl Tables {
         Some(StoredMessage { message, delivery })
     }
 
+    fn fates(&self, since: Timestamp, until: Timestamp, limit: usize) -> Vec<Fate> {
+        let accepted = self.messages.values().rev();
+        let accepted = accepted.filter(|it| since <= it.created_at && it.created_at < until);
+        let mut counts = BTreeMap::<(String, Option<ChannelKind>), u64>::new();
+        for message in accepted.take(limit) {
+            let Some(delivery) = self.deliveries.get(&message.id) else {
+                continue;
+            };
+            let last = self.attempts.range(attempts_of(message.id)).next_back();
+            let place = (
+                delivery.state.name().to_owned(),
+                last.map(|(_, attempt)| attempt.channel),
+            );
+            *counts.entry(place).or_default() += 1;
+        }
+        let fates = counts.into_iter();
+        fates
+            .map(|((state, channel), count)| Fate {
+                state,
+                channel,
+                count,
+            })
+            .collect()
+    }
+
+    fn tried(&self, id: MessageId, channel: ChannelKind) -> bool {
+        let mut attempts = self.attempts.range(attempts_of(id));
+        attempts.any(|(_, attempt)| attempt.channel == channel)
+    }
+
     /// Some attempt on the channel went out, as far as is known.
     fn went_by(&self, id: MessageId, channel: ChannelKind) -> bool {
         let mut attempts = self.attempts.range(attempts_of(id));
@@ -461,5 +564,8 @@ fn shows(filter: &MessageFilter, stored: &StoredMessage) -> bool {
         .state
         .as_ref()
         .is_none_or(|name| name == stored.delivery.state.name());
-    app && sender && contact && state
+    let at = stored.message.created_at;
+    let time =
+        filter.since.is_none_or(|since| since <= at) && filter.until.is_none_or(|until| at < until);
+    app && sender && contact && state && time
 }

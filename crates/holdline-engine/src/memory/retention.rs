@@ -17,6 +17,7 @@ impl Tables {
         left -= self.expire_keys(bodies, left);
         left -= self.expire_outages(metadata, left);
         left -= self.expire_audit(metadata, left);
+        left -= self.expire_console(metadata, left);
         self.keep();
         limit - left
     }

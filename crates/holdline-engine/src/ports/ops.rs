@@ -3,9 +3,10 @@
 
 use super::cluster::{HandoffRecord, Lease};
 use super::records::{
-    AddressRecord, AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord,
-    DeliveryState, EndpointRecord, Event, HoldRecord, InboundRecord, MediaRecord, MessageRecord,
-    OutageRecord, RawInbound, ReceiptRecord, RouteRecord, TemplateRecord, TokenRecord,
+    Activity, AddressRecord, AttemptRecord, AuditRecord, BaselineRecord, ContactRecord,
+    DecisionRecord, DeliveryState, EndpointRecord, Event, EvidenceRecord, HoldRecord,
+    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord,
+    RouteRecord, SessionRecord, TemplateRecord, TokenRecord, TrafficRecord, UserRecord,
 };
 use bytes::Bytes;
 use holdline_core::contact::Consent;
@@ -64,6 +65,8 @@ pub enum Op {
         at: Timestamp,
         error: String,
     },
+    /// One that was given up need not be kept any more.
+    HookForget(i64),
     Endpoint(EndpointRecord),
     EndpointDelete(String),
     Media(MediaRecord),
@@ -101,6 +104,17 @@ pub enum Op {
         key: String,
         value: String,
     },
+    /// Replaces the one of the same name.
+    User(UserRecord),
+    /// Replaces the one of the same token.
+    Session(SessionRecord),
+    SessionEnd([u8; 32]),
+    /// The next line of the log.
+    Activity(Activity),
+    /// Adds to what the minute has.
+    Traffic(TrafficRecord),
+    /// Replaces the one of the same outage and instant.
+    Evidence(EvidenceRecord),
 }
 
 /// A message to be kept, and how a repeat of the same request is answered.

@@ -3,12 +3,13 @@
 use super::cluster::{Beat, ClusterView, HandoffRecord, Lease, LeaseHeld, Partitions};
 use super::ops::{GroupResult, Groups};
 use super::records::{
-    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
-    StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    ActivityRecord, AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, EvidenceRecord,
+    HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord, OpenHook, OutageRecord,
+    RawInbound, RouteRecord, SessionRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    TrafficRecord, UserRecord,
 };
 use async_trait::async_trait;
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 
@@ -60,6 +61,21 @@ pub struct MessageFilter {
     pub state: Option<String>,
     /// Older than this one (keyset; newest first).
     pub before: Option<MessageId>,
+    /// An attempt was made on this channel.
+    pub channel: Option<ChannelKind>,
+    /// Accepted then or later, and before then.
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// How many messages have come to the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fate {
+    /// A name of `State::name`.
+    pub state: String,
+    /// The channel of the last attempt, if one was made.
+    pub channel: Option<ChannelKind>,
+    pub count: u64,
 }
 
 /// Durable storage. All writes go through `commit`; every read is bounded by its `limit`.
@@ -148,6 +164,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<ContactRecord>>;
 
+    /// People whose name, external id or one of whose addresses begins with this text (case does
+    /// not matter for names), by id.
+    async fn find_contacts(
+        &self,
+        text: &str,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>>;
+
     // Inbound.
     /// Webhooks of these partitions that are not worked off, by id.
     async fn raw_open(
@@ -176,6 +201,14 @@ pub trait Store: Send + Sync + 'static {
     /// When the next event of these partitions becomes due.
     async fn hooks_next_due(&self, partitions: Partitions) -> StoreResult<Option<Timestamp>>;
     async fn endpoints(&self) -> StoreResult<Vec<EndpointRecord>>;
+    /// Events of an endpoint that are still to be posted or were given up, older than `before`,
+    /// the newest first.
+    async fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<OpenHook>>;
 
     // Media, templates, tokens, routes, operators.
     async fn media(&self, id: &str) -> StoreResult<Option<MediaRecord>>;
@@ -203,6 +236,27 @@ pub trait Store: Send + Sync + 'static {
     /// What people did, the newest first, older than `before`.
     async fn audit(&self, before: Option<u128>, limit: usize) -> StoreResult<Vec<AuditRecord>>;
     async fn setting(&self, key: &str) -> StoreResult<Option<String>>;
+
+    // The console.
+    /// By name.
+    async fn users(&self) -> StoreResult<Vec<UserRecord>>;
+    async fn session(&self, hash: &[u8; 32]) -> StoreResult<Option<SessionRecord>>;
+    /// The last used first, at most [`PAGE_MAX`].
+    async fn sessions(&self) -> StoreResult<Vec<SessionRecord>>;
+    /// The lines after this one, in order; without one the newest `limit`, in order too.
+    async fn activity(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<ActivityRecord>>;
+    /// From this minute on, by minute and channel.
+    async fn traffic(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<TrafficRecord>>;
+    /// Of one outage, by instant.
+    async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>>;
+    /// What became of the messages that were accepted in this time, of the newest `limit` at most
+    /// (which may be more than [`PAGE_MAX`]: only sums come back); by state and channel.
+    async fn fates(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<Fate>>;
 
     // Nodes.
     /// Takes a sign of life: renews what the node holds (also what has expired and nobody took:

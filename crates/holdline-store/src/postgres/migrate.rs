@@ -22,12 +22,20 @@ pub(super) struct Migration {
     writer_min: i32,
 }
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "start",
-    sql: include_str!("../../migrations/postgres/0001_start.sql"),
-    writer_min: 1,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "start",
+        sql: include_str!("../../migrations/postgres/0001_start.sql"),
+        writer_min: 1,
+    },
+    Migration {
+        version: 2,
+        name: "console",
+        sql: include_str!("../../migrations/postgres/0002_console.sql"),
+        writer_min: 1,
+    },
+];
 
 /// One node at a time; the lock goes with the transaction. The number is "holdline" in ASCII.
 const LOCK: &str = "BEGIN; SELECT pg_advisory_xact_lock(7524239297262217829)";

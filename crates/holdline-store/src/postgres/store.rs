@@ -4,10 +4,10 @@ use super::PostgresStore;
 use super::beat;
 use super::connect::{in_transaction, on};
 use super::migrate;
-use super::read::{cluster, hooks, inbound, library, messages, people, routes};
+use super::read::{cluster, console, hooks, inbound, library, messages, people, routes};
 use super::write::retention;
 use async_trait::async_trait;
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{
@@ -15,11 +15,12 @@ use holdline_engine::ports::cluster::{
 };
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::records::{
-    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
-    StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    ActivityRecord, AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, EvidenceRecord,
+    HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord, OpenHook, OutageRecord,
+    RawInbound, RouteRecord, SessionRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    TrafficRecord, UserRecord,
 };
-use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, StoreResult};
+use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, Fate, MessageFilter, StoreResult};
 use holdline_engine::ports::{Store, StoreError};
 
 #[async_trait]
@@ -146,6 +147,15 @@ impl Store for PostgresStore {
         on!(self.reads, |c| people::list(c, after, limit))
     }
 
+    async fn find_contacts(
+        &self,
+        text: &str,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        on!(self.reads, |c| people::find(c, text, after, limit))
+    }
+
     async fn raw_open(
         &self,
         partitions: Partitions,
@@ -248,6 +258,48 @@ impl Store for PostgresStore {
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         on!(self.reads, |c| routes::setting(c, key))
+    }
+
+    async fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<OpenHook>> {
+        on!(self.reads, |c| hooks::open(c, endpoint, before, limit))
+    }
+
+    async fn users(&self) -> StoreResult<Vec<UserRecord>> {
+        on!(self.reads, |c| console::users(c))
+    }
+
+    async fn session(&self, hash: &[u8; 32]) -> StoreResult<Option<SessionRecord>> {
+        on!(self.reads, |c| console::session(c, hash))
+    }
+
+    async fn sessions(&self) -> StoreResult<Vec<SessionRecord>> {
+        on!(self.reads, |c| console::sessions(c))
+    }
+
+    async fn activity(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<ActivityRecord>> {
+        on!(self.reads, |c| console::activity(c, after, limit))
+    }
+
+    async fn traffic(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<TrafficRecord>> {
+        on!(self.reads, |c| console::traffic(c, since, limit))
+    }
+
+    async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>> {
+        on!(self.reads, |c| console::evidence(c, outage, limit))
+    }
+
+    async fn fates(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<Fate>> {
+        on!(self.reads, |c| messages::fates(c, since, until, limit))
     }
 
     async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {

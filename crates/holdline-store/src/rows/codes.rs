@@ -88,6 +88,17 @@ pub(crate) fn state_code_of_name(name: &str) -> Option<i64> {
     }
 }
 
+/// The name that has a code: what [`state_code_of_name`] reads.
+pub(crate) fn state_name_of(code: i64) -> Option<&'static str> {
+    match code {
+        WAITING => Some("waiting"),
+        IN_FLIGHT => Some("in_flight"),
+        IN_DOUBT => Some("in_doubt"),
+        PLACED => Some("placed"),
+        _ => end_of(code).map(End::name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +132,7 @@ mod tests {
             .map(|(end, code)| (State::Ended { end, at }, code));
         for (state, code) in open.into_iter().chain(ends) {
             assert_eq!(state_code_of_name(state.name()), Some(code), "{state:?}");
+            assert_eq!(state_name_of(code), Some(state.name()));
         }
         assert_eq!(state_code_of_name("ended"), None);
     }

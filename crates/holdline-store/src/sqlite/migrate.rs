@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "cluster",
         sql: include_str!("../../migrations/sqlite/0003_cluster.sql"),
     },
+    Migration {
+        version: 4,
+        name: "console",
+        sql: include_str!("../../migrations/sqlite/0004_console.sql"),
+    },
 ];
 
 struct Applied {

@@ -1,12 +1,13 @@
 //! The Store port on SQLite: hands writes to the writer and reads to the readers.
 
 use super::SqliteStore;
+use super::area::library::console;
 use super::area::{hooks, inbound, library, messages, people, routes};
 use super::cluster;
 use super::writer::{Commit, Expiry, Job};
 use crate::rows::words_text;
 use async_trait::async_trait;
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{
@@ -14,11 +15,14 @@ use holdline_engine::ports::cluster::{
 };
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::records::{
-    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
-    StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    ActivityRecord, AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, EvidenceRecord,
+    HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord, OpenHook, OutageRecord,
+    RawInbound, RouteRecord, SessionRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    TrafficRecord, UserRecord,
 };
-use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, MessageFilter, PAGE_MAX, StoreResult};
+use holdline_engine::ports::store::{
+    COMMIT_GROUPS_MAX, Fate, MessageFilter, PAGE_MAX, StoreResult,
+};
 use holdline_engine::ports::{Store, StoreError};
 
 #[async_trait]
@@ -158,6 +162,18 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn find_contacts(
+        &self,
+        text: &str,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        let text = text.to_owned();
+        self.readers
+            .run_large(move |c| people::find(c, &text, after, limit))
+            .await
+    }
+
     async fn raw_open(
         &self,
         partitions: Partitions,
@@ -283,6 +299,60 @@ impl Store for SqliteStore {
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         let key = key.to_owned();
         self.readers.run(move |c| routes::setting(c, &key)).await
+    }
+
+    async fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<OpenHook>> {
+        let endpoint = endpoint.to_owned();
+        self.readers
+            .run_large(move |c| hooks::open(c, &endpoint, before, limit))
+            .await
+    }
+
+    async fn users(&self) -> StoreResult<Vec<UserRecord>> {
+        self.readers.run_large(console::users).await
+    }
+
+    async fn session(&self, hash: &[u8; 32]) -> StoreResult<Option<SessionRecord>> {
+        let hash = *hash;
+        self.readers.run(move |c| console::session(c, &hash)).await
+    }
+
+    async fn sessions(&self) -> StoreResult<Vec<SessionRecord>> {
+        self.readers.run_large(console::sessions).await
+    }
+
+    async fn activity(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<ActivityRecord>> {
+        self.readers
+            .run_large(move |c| console::activity(c, after, limit))
+            .await
+    }
+
+    async fn traffic(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<TrafficRecord>> {
+        self.readers
+            .run_large(move |c| console::traffic(c, since, limit))
+            .await
+    }
+
+    async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>> {
+        self.readers
+            .run_large(move |c| console::evidence(c, outage, limit))
+            .await
+    }
+
+    async fn fates(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<Fate>> {
+        self.readers
+            .run_large(move |c| messages::fates(c, since, until, limit))
+            .await
     }
 
     async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {

@@ -327,6 +327,13 @@ fn may_conflict(op: &Op) -> bool {
         | Op::Hold(_)
         | Op::HoldRelease(_)
         | Op::Audit(_)
+        | Op::HookForget(_)
+        | Op::User(_)
+        | Op::Session(_)
+        | Op::SessionEnd(_)
+        | Op::Activity(_)
+        | Op::Traffic(_)
+        | Op::Evidence(_)
         | Op::Setting { .. } => false,
     }
 }

@@ -407,6 +407,66 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     ),
     Table::new(
+        "console_user",
+        1,
+        &[
+            ("name", Text),
+            ("role", Text),
+            ("password", Text),
+            ("totp", Text),
+            ("totp_step", Long),
+            ("created_at", Long),
+            ("disabled_at", Long),
+        ],
+    ),
+    Table::new(
+        "console_session",
+        1,
+        &[
+            ("hash", Bytes),
+            ("name", Text),
+            ("created_at", Long),
+            ("seen_at", Long),
+            ("expires_at", Long),
+            ("address", Text),
+            ("agent", Text),
+        ],
+    ),
+    Table::new(
+        "activity",
+        1,
+        &[
+            ("seq", Long),
+            ("at", Long),
+            ("kind", Text),
+            ("subject", Text),
+            ("words", Text),
+        ],
+    )
+    .counted("seq"),
+    Table::new(
+        "traffic",
+        2,
+        &[
+            ("minute", Long),
+            ("channel", Text),
+            ("sends", Long),
+            ("receipts", Long),
+            ("failures", Long),
+        ],
+    ),
+    Table::new(
+        "evidence",
+        2,
+        &[
+            ("outage", Id),
+            ("at", Long),
+            ("signal", Text),
+            ("nats", Real),
+            ("threshold", Real),
+        ],
+    ),
+    Table::new(
         "handoff",
         1,
         &[("id", Id), ("lease", Text), ("at", Long), ("event", Text)],

@@ -68,7 +68,11 @@ pub(crate) async fn run(_: ServeArgs, context: &Context) -> anyhow::Result<Exit>
             .tls_address
             .map(|address| format!("https://{address}"));
         let url = format!("http://{}", server.address);
-        context.out.value(&json!({"url": url, "tls_url": tls}));
+        let setup = &server.setup_url;
+        let facts = json!({"url": url, "tls_url": tls, "console_setup_url": setup});
+        context.out.value(&facts);
+    } else if let Some(url) = &server.setup_url {
+        eprintln!("Set up the console (once, for its first owner): {url}");
     }
     tokio::select! {
         stopped = stop_signal() => stopped?,

@@ -17,8 +17,9 @@ mod tests;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use print::{Effective, reference, reference_json};
 pub(crate) use sections::{
-    App, Backup, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http, Limits, Log,
-    LogFormat, Net, Node, Retention, Sms, Storage, Surroundings, Whatsapp, WhatsappSender,
+    App, Backup, Console, Email, EmailTls, Failover, Feed, FeedForm, Health, HealthEcho, Http,
+    Limits, Log, LogFormat, Net, Node, Retention, Sms, Storage, Surroundings, Whatsapp,
+    WhatsappSender,
 };
 
 use layer::Layer;
@@ -39,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) backup: Backup,
     pub(crate) http: Http,
     pub(crate) net: Net,
+    pub(crate) console: Console,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) whatsapp: Whatsapp,
@@ -52,6 +54,8 @@ pub(crate) struct Config {
     feeds: Vec<Feed>,
     pub(crate) retention: Retention,
     pub(crate) apps: Vec<App>,
+    /// Every value in force and its origin, secrets masked: for people to read.
+    pub(crate) effective: Effective,
 }
 
 /// From where a configuration is loaded.
@@ -133,8 +137,12 @@ impl Config {
             Self::read(&mut reader)
         };
         let shown = reader.finish()?;
+        let effective = Effective::new(shown);
         match config {
-            Some(config) => Ok((config, Effective::new(shown))),
+            Some(mut config) => {
+                config.effective = effective.clone();
+                Ok((config, effective))
+            }
             // Each reader that gives nothing has added a fault, so `finish` has returned already.
             None => Err(Faults::default()),
         }
@@ -149,6 +157,7 @@ impl Config {
         }
         let http = checked(reader, "http", Http::read, Http::check);
         let net = checked(reader, "net", Net::read, Net::check);
+        let console = checked(reader, "console", Console::read, Console::check);
         let log = checked(reader, "log", Log::read, Log::check);
         let limits = Limits::read(reader, "limits");
         let whatsapp = Whatsapp::read(reader, "whatsapp");
@@ -179,6 +188,7 @@ impl Config {
             backup: backup?,
             http: http?,
             net: net?,
+            console: console?,
             log: log?,
             limits: limits?,
             whatsapp: whatsapp?,
@@ -192,6 +202,7 @@ impl Config {
             feeds: feeds.into_items(),
             retention: retention?,
             apps: apps.into_items(),
+            effective: Effective::default(),
         })
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn reference_json() -> serde_json::Value {
 }
 
 /// Every value in force, and where it came from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Effective(Vec<Shown>);
 
 impl Effective {

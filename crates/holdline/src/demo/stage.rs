@@ -96,6 +96,12 @@ impl Stage {
         format!("http://{}", self.server.address)
     }
 
+    /// The link by which the console is set up: nobody has signed in yet.
+    fn console_url(&self) -> String {
+        let setup = self.server.setup_url.clone();
+        setup.unwrap_or_else(|| format!("{}/console/", self.url()))
+    }
+
     pub(super) fn token(&self) -> &'static str {
         TOKEN
     }
@@ -118,6 +124,7 @@ impl Stage {
         vec![
             ("server", self.url()),
             ("token", TOKEN.to_owned()),
+            ("console", self.console_url()),
             ("API documentation", format!("{}/api/v1/docs", self.url())),
             ("sandbox control", sandbox.control.clone()),
             ("data", self.folder.path().display().to_string()),
@@ -219,6 +226,8 @@ probe_every_ms = 2000
 probe_burst_ms = 250
 probe_down_ms = 500
 ramp_double_ms = 1000
+[console]
+sandbox_url = "{control}"
 [[feed]]
 name = "metastatus"
 url = "{status}"
@@ -235,5 +244,6 @@ callback_url = "{callback}"
         mail_host = urls.smtp.ip(),
         mail_port = urls.smtp.port(),
         status = urls.status,
+        control = urls.control,
     )
 }

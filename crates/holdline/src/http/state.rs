@@ -3,6 +3,7 @@
 use crate::config::{Config, WhatsappSender};
 use crate::http::auth::KnownTokens;
 use crate::http::cloud_api::Memo;
+use crate::http::console::Console;
 use crate::library::StoreLibrary;
 use crate::telemetry::Metrics;
 use crate::upkeep::backup::BackupState;
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) backup: Arc<BackupState>,
     /// Of the disk of the database.
     pub(crate) room: Arc<Room>,
+    pub(crate) console: Console,
 }
 
 impl From<Parts> for AppState {

@@ -15,6 +15,14 @@ use crate::routing::RouteIx;
 /// Barred in one country (Meta's code).
 const COUNTRY_CODES: [&str; 1] = ["130497"];
 
+/// How strong the evidence is, and how strong it must be to act by it; both in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weight {
+    pub signal: &'static str,
+    pub nats: f64,
+    pub threshold: f64,
+}
+
 impl Board {
     /// A leaf has begun to fail: it is part of a trouble that is open, or makes one wider, or is
     /// one of its own.
@@ -178,6 +186,23 @@ impl Board {
         };
         let (bound, ratio) = self.bound_of(route, strand);
         (episode.course.bound, episode.course.ratio) = (bound, ratio);
+    }
+
+    /// The strongest evidence against any part of a scope; none where nothing is watched.
+    #[must_use]
+    pub fn weight_of(&self, scope: &Scope) -> Option<Weight> {
+        let met = self.active.iter().copied();
+        let met = met.filter(|route| self.leaf_at(*route).scope.meets(scope));
+        let weights = met.map(|route| {
+            let (strand, nats) = self.strongest(route);
+            let threshold = self.leaf_at(route).wanted;
+            Weight {
+                signal: strand.name(),
+                nats,
+                threshold,
+            }
+        });
+        weights.max_by(|a, b| a.nats.total_cmp(&b.nats))
     }
 
     /// The strand that says most about a leaf, and its nats.

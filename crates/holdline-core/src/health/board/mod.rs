@@ -18,6 +18,7 @@ mod standing;
 mod tests;
 mod words;
 
+pub use attribute::Weight;
 pub use episode::Episode;
 pub use follow::FollowedTrouble;
 pub use number::{Number, NumberConfig, Pace, Silence};

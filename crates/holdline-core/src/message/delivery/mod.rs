@@ -23,7 +23,7 @@ use super::receipt::Progress;
 use super::terms::{HOPS_MAX, Hop, Priority, Terms};
 use crate::health::Health;
 use crate::routing::{Policy, Routes};
-use crate::step::{Reason, Step};
+use crate::step::{Cause, Effect, Reason, Step};
 use crate::{MessageId, Timestamp};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -231,6 +231,33 @@ impl Delivery {
         self.finish(step, context.policy)
     }
 
+    /// An operator wants it sent by this hop instead: those before it and the one it is on are given
+    /// up. What is on its way, or in doubt, stays: nothing is sent twice by a guess.
+    pub fn handle_redirected(&mut self, hop: u8, context: Context<'_>) -> Step {
+        let mut step = Step::default();
+        if self.can_redirect(hop) {
+            let left = (0..hop).chain([self.hop]).filter(|ix| *ix != hop);
+            left.collect::<Vec<u8>>()
+                .into_iter()
+                .for_each(|ix| self.spend(ix));
+            self.state = State::Waiting { due: context.now };
+            step.changed = true;
+            step.decide(hop, self.number(), Reason::Redirected);
+            self.move_on(context, &mut step);
+            step.effects.iter_mut().for_each(name_operator);
+        }
+        self.finish(step, context.policy)
+    }
+
+    /// Whether it can be sent by this hop in place of the one it is on.
+    #[must_use]
+    pub fn can_redirect(&self, hop: u8) -> bool {
+        let begun = !self.attempts.is_empty();
+        let known = usize::from(hop) < self.hops.len() && !self.is_spent(hop);
+        let moves = matches!(self.state, State::Waiting { .. } | State::Placed { .. });
+        known && moves && (hop != self.hop || !begun)
+    }
+
     /// The process was away. An attempt that was in flight has an unknown outcome (invariant 3);
     /// waits for receipts begin again, since nobody listened meanwhile: silence says nothing.
     pub fn handle_recovered(&mut self, context: Context<'_>) -> Step {
@@ -308,5 +335,13 @@ impl Delivery {
 
     fn priority(&self) -> Priority {
         self.terms.priority
+    }
+}
+
+fn name_operator(effect: &mut Effect) {
+    if let Effect::Decide(decision) = effect
+        && let Reason::FailedOver { cause, .. } = &mut decision.reason
+    {
+        *cause = Cause::Operator;
     }
 }

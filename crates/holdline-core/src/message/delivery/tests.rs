@@ -1,6 +1,7 @@
 //! The delivery machine, story by story. Random walks stand in `walks.rs`.
 
 mod bad_routes;
+mod redirected;
 
 use super::*;
 use crate::health::Health;

@@ -152,10 +152,13 @@ async fn a_retry_holds_up_its_own_subject_only(store: &dyn Store) {
             seq: failed.seq,
             due_at: at(60),
             tries: 3,
-            error,
+            error: error.clone(),
         }],
     )
     .await;
+    let open = store.open_hooks("a", None, 9).await.expect("reads");
+    let tried = open.iter().find(|it| it.hook.seq == failed.seq);
+    assert_eq!(tried.and_then(|it| it.error.clone()), Some(error));
     assert_eq!(
         store.hooks_next_due(Partitions::ALL).await.expect("reads"),
         Some(at(5))
@@ -192,6 +195,31 @@ async fn a_dropped_event_lets_the_next_go(store: &dyn Store) {
     let next = due(store, 0).await;
     assert_eq!(next.len(), 1);
     assert!(next[0].seq > first.seq);
+    let open = |before| async move { store.open_hooks("a", before, 9).await.expect("reads") };
+    let all = open(None).await;
+    assert_eq!(all.len(), 2, "the newest first");
+    assert_eq!(
+        (all[0].hook.clone(), all[0].dropped_at),
+        (next[0].clone(), None)
+    );
+    let given_up = (all[1].dropped_at, all[1].error.as_deref());
+    assert_eq!(given_up, (Some(at(9)), Some("gone")));
+    assert_eq!(all[1].hook.event, first.event);
+    assert_eq!(open(Some(all[0].hook.seq)).await, all[1..]);
+    assert!(
+        store
+            .open_hooks("b", None, 9)
+            .await
+            .expect("reads")
+            .is_empty()
+    );
+    let forget = all.iter().map(|it| Op::HookForget(it.hook.seq));
+    put(store, forget.collect()).await;
+    assert_eq!(
+        open(None).await,
+        all[..1],
+        "only what was given up is forgotten"
+    );
 }
 
 async fn endpoints_come_back_and_take_their_events_along(store: &dyn Store) {

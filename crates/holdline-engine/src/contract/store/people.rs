@@ -19,6 +19,49 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     a_withdrawal_outlives_every_save_that_does_not_lift_it(&*new_store().await).await;
     a_note_changes_only_what_it_names(&*new_store().await).await;
     people_come_in_pages(&*new_store().await).await;
+    people_are_found_by_the_beginning_of_what_is_known(&*new_store().await).await;
+}
+
+async fn people_are_found_by_the_beginning_of_what_is_known(store: &dyn Store) {
+    let named = |n, name: &str, external_id: &str, addresses: &[(ChannelKind, &str)]| {
+        let name = Some(holdline_core::Redacted::new(name.to_owned()));
+        let external_id = Some(external_id.to_owned());
+        ContactRecord {
+            name,
+            external_id,
+            ..contact(n, addresses)
+        }
+    };
+    let people = [
+        named(
+            1,
+            "Ada Lovelace",
+            "c-1",
+            &[(SMS, "+1555"), (EMAIL, "ada@example.com")],
+        ),
+        named(2, "adam", "C-2", &[(ChannelKind::WHATSAPP, "+1556")]),
+        named(3, "Bob", "c-10", &[(EMAIL, "bob@example.com")]),
+        contact(4, &[]),
+    ];
+    put(store, people.iter().map(save).collect()).await;
+    let check = async |text: &str, expect: &[i64]| {
+        let found = store.find_contacts(text, None, 9).await.expect("reads");
+        let expect: Vec<_> = expect
+            .iter()
+            .map(|n| people[*n as usize - 1].clone())
+            .collect();
+        assert_eq!(found, expect, "{text}");
+    };
+    check("ADA", &[1, 2]).await;
+    check("ada ", &[1]).await;
+    check("c-1", &[1, 3]).await;
+    check("+155", &[1, 2]).await;
+    check("bob@", &[3]).await;
+    check("%", &[]).await;
+    let next = store.find_contacts("ada", Some(contact_id(1)), 9).await;
+    assert_eq!(next.expect("reads"), [people[1].clone()]);
+    let one = store.find_contacts("ada", None, 1).await.expect("reads");
+    assert_eq!(one, [people[0].clone()]);
 }
 
 async fn every_value_of_a_person_comes_back(store: &dyn Store) {

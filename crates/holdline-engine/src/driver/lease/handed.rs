@@ -82,6 +82,14 @@ impl Driver {
             }
             Handoff::Cancel { message } => self.asked(&message, turn, Self::cancel).await,
             Handoff::RetryNow { message } => self.asked(&message, turn, Self::retry_now).await,
+            Handoff::SendBy { message, channel } => {
+                if let Some(channel) = ChannelKind::new(&channel) {
+                    let act = |driver: &mut Self, id, reply, turn: &mut Turn| {
+                        driver.send_by(id, channel, reply, turn);
+                    };
+                    self.asked(&message, turn, act).await;
+                }
+            }
             Handoff::Signals(words) => self.signals(words, turn),
         }
         Ok(Taken::Over)

@@ -1,6 +1,7 @@
 //! The routes with all that is asked of them: health by the board, room by their gates, and the
 //! troubles that are open. One place decides whether a route is usable.
 
+mod evidence;
 mod gates;
 mod others;
 mod seen;
@@ -62,6 +63,8 @@ pub(crate) struct RouteTable {
     outbox: Outbox,
     /// What began before, by the word of others, is not awaited.
     heard_since: Timestamp,
+    /// How the evidence went.
+    course: evidence::Course,
 }
 
 impl RouteTable {
@@ -82,6 +85,7 @@ impl RouteTable {
             share: 1.0,
             outbox: Outbox::default(),
             heard_since: Timestamp(0),
+            course: evidence::Course::default(),
         };
         for route in &config.routes {
             let (receipt, probes) = best(route.channel).unwrap_or((Success::Accepted, false));

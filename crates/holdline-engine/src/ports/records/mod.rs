@@ -1,8 +1,12 @@
 //! Rows as the engine sees them: what is kept of messages, people, media, templates and routes.
 //! Plain data; how they are stored is the store's business.
 
+mod access;
+mod activity;
 mod route;
 
+pub use access::{Role, SessionRecord, UserRecord};
+pub use activity::{Activity, ActivityKind, ActivityRecord, EvidenceRecord, TrafficRecord};
 pub use route::{AuditRecord, BaselineRecord, HoldKind, HoldRecord, OutageRecord, RouteRecord};
 
 use bytes::Bytes;
@@ -288,6 +292,16 @@ pub struct HookRecord {
     pub created_at: Timestamp,
     pub due_at: Timestamp,
     pub tries: u32,
+}
+
+/// An event that is still to be posted, or was given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenHook {
+    pub hook: HookRecord,
+    /// Why the last try failed.
+    pub error: Option<String>,
+    /// Given up.
+    pub dropped_at: Option<Timestamp>,
 }
 
 /// Something that happened, for apps.

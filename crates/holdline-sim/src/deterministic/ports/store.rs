@@ -8,17 +8,18 @@ use crate::deterministic::script::StoreFault;
 use crate::deterministic::stage::Stage;
 use crate::deterministic::weather::Serve;
 use async_trait::async_trait;
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::cluster::{ClusterView, HandoffRecord, LeaseHeld};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::records::{
-    AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, HoldRecord, HookRecord,
-    InboundRecord, MediaRecord, MessageRecord, OutageRecord, RawInbound, RouteRecord,
-    StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    ActivityRecord, AuditRecord, BaselineRecord, ContactRecord, EndpointRecord, EvidenceRecord,
+    HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord, OpenHook, OutageRecord,
+    RawInbound, RouteRecord, SessionRecord, StoredMessage, TemplateRecord, Timeline, TokenRecord,
+    TrafficRecord, UserRecord,
 };
-use holdline_engine::ports::store::StoreResult;
+use holdline_engine::ports::store::{Fate, StoreResult};
 use holdline_engine::ports::{Beat, Lease, MessageFilter, Partitions, Store, StoreError};
 use std::sync::Arc;
 
@@ -254,6 +255,15 @@ impl Store for SimStore {
         self.reach().await?.list_contacts(after, limit).await
     }
 
+    async fn find_contacts(
+        &self,
+        text: &str,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> StoreResult<Vec<ContactRecord>> {
+        self.reach().await?.find_contacts(text, after, limit).await
+    }
+
     async fn raw_open(
         &self,
         partitions: Partitions,
@@ -354,6 +364,51 @@ impl Store for SimStore {
 
     async fn setting(&self, key: &str) -> StoreResult<Option<String>> {
         self.reach().await?.setting(key).await
+    }
+
+    async fn open_hooks(
+        &self,
+        endpoint: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<OpenHook>> {
+        self.reach()
+            .await?
+            .open_hooks(endpoint, before, limit)
+            .await
+    }
+
+    async fn users(&self) -> StoreResult<Vec<UserRecord>> {
+        self.reach().await?.users().await
+    }
+
+    async fn session(&self, hash: &[u8; 32]) -> StoreResult<Option<SessionRecord>> {
+        self.reach().await?.session(hash).await
+    }
+
+    async fn sessions(&self) -> StoreResult<Vec<SessionRecord>> {
+        self.reach().await?.sessions().await
+    }
+
+    async fn activity(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<ActivityRecord>> {
+        self.reach().await?.activity(after, limit).await
+    }
+
+    async fn traffic(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<TrafficRecord>> {
+        self.reach().await?.traffic(since, limit).await
+    }
+
+    async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>> {
+        self.reach().await?.evidence(outage, limit).await
+    }
+
+    async fn fates(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<Fate>> {
+        self.reach().await?.fates(since, until, limit).await
     }
 
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {

@@ -2,12 +2,13 @@
 
 use super::{in_partitions, page, set};
 use crate::postgres::statement::{Statement, text};
+use crate::rows::access::console::{OPEN_HOOK_COLUMNS, open_hook_from};
 use crate::rows::access::{ENDPOINT_COLUMNS, endpoint_from};
 use crate::rows::event::{HOOK_COLUMNS, hook_from};
 use crate::rows::{Result, time_at};
 use holdline_core::Timestamp;
 use holdline_engine::ports::Partitions;
-use holdline_engine::ports::records::{EndpointRecord, HookRecord};
+use holdline_engine::ports::records::{EndpointRecord, HookRecord, OpenHook};
 use tokio_postgres::Client;
 
 /// Two commits at once may each have made its event the head: only the older one counts.
@@ -46,6 +47,24 @@ pub(in crate::postgres) async fn next_due(
     );
     let statement = Statement::new(sql).one(set(partitions));
     statement.first(c, |row| time_at(row, 0)).await
+}
+
+/// By number: few events are open or given up at a time.
+pub(in crate::postgres) async fn open(
+    c: &Client,
+    endpoint: &str,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<OpenHook>> {
+    let sql = format!(
+        "SELECT {HOOK_COLUMNS}, {OPEN_HOOK_COLUMNS} FROM hook
+         WHERE endpoint = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3"
+    );
+    let statement = Statement::new(sql)
+        .one(text(endpoint))
+        .one(before.unwrap_or(i64::MAX))
+        .one(page(limit));
+    statement.all(c, open_hook_from).await
 }
 
 pub(in crate::postgres) async fn endpoints(c: &Client) -> Result<Vec<EndpointRecord>> {

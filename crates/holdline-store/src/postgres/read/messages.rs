@@ -2,6 +2,7 @@
 
 use super::{first_id_of, in_partitions, page, set};
 use crate::postgres::statement::{Statement, small, text, uuid};
+use crate::rows::access::console::fate_from;
 use crate::rows::codes::{PLACED, WAITING, end_code, priority_code, state_code_of_name};
 use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
@@ -13,7 +14,7 @@ use holdline_core::message::{End, Priority};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
-use holdline_engine::ports::store::MessageFilter;
+use holdline_engine::ports::store::{Fate, MessageFilter};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
@@ -162,6 +163,19 @@ pub(in crate::postgres) async fn list(
         next(&statement, "m.sender = ANY (?)");
         statement = statement.many(senders.iter().map(|sender| text(sender)));
     }
+    if let Some(since) = filter.since {
+        next(&statement, "d.id >= ?");
+        statement = statement.one(first_id_of(since));
+    }
+    if let Some(until) = filter.until {
+        next(&statement, "d.id < ?");
+        statement = statement.one(first_id_of(until));
+    }
+    if let Some(channel) = filter.channel {
+        let tried = "EXISTS (SELECT 1 FROM attempt a WHERE a.message = d.id AND a.channel = ?)";
+        next(&statement, tried);
+        statement = statement.one(channel.as_str().to_owned());
+    }
     if let Some(code) = state.flatten() {
         next(&statement, state_condition(code));
         statement = statement.one(small(code));
@@ -185,6 +199,26 @@ const fn state_condition(code: i64) -> &'static str {
     } else {
         "d.state = ?"
     }
+}
+
+pub(in crate::postgres) async fn fates(
+    c: &Client,
+    since: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<Fate>> {
+    let sql = "SELECT state, channel, COUNT(*) FROM (
+             SELECT d.state, (SELECT a.channel FROM attempt a WHERE a.message = d.id
+                 ORDER BY a.number DESC LIMIT 1) AS channel
+             FROM delivery d WHERE d.id >= $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3) v
+         GROUP BY state, channel";
+    let statement = Statement::new(sql)
+        .one(first_id_of(since))
+        .one(first_id_of(until))
+        .one(i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut fates = statement.all(c, fate_from).await?;
+    fates.sort();
+    Ok(fates)
 }
 
 pub(in crate::postgres) async fn attempt_by_provider_id(

@@ -1,6 +1,7 @@
 //! SQL of the reads, by area. Each sees one state of the database: it is one statement.
 
 pub(super) mod cluster;
+pub(super) mod console;
 pub(super) mod hooks;
 pub(super) mod inbound;
 pub(super) mod library;

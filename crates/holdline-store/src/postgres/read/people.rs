@@ -46,6 +46,37 @@ pub(in crate::postgres) async fn list(
     found(c, statement.one(after).one(page(limit))).await
 }
 
+/// Each part goes by an index: names and external ids by their own, addresses channel by channel.
+pub(in crate::postgres) async fn find(
+    c: &Client,
+    start: &str,
+    after: Option<ContactId>,
+    limit: usize,
+) -> Result<Vec<ContactRecord>> {
+    let which = "id IN (
+             WITH RECURSIVE channels (channel) AS (
+                 SELECT MIN(channel) FROM address
+                 UNION ALL
+                 SELECT (SELECT MIN(a.channel) FROM address a WHERE a.channel > c.channel)
+                 FROM channels c WHERE c.channel IS NOT NULL)
+             SELECT id FROM contact WHERE lower(name) >= $1 AND lower(name) < $2
+             UNION SELECT id FROM contact WHERE external_id >= $3 AND external_id < $4
+             UNION SELECT a.contact FROM channels c JOIN address a
+                 ON a.channel = c.channel AND a.value >= $3 AND a.value < $4)
+         AND ($5 IS NULL OR id > $5) ORDER BY id LIMIT $6";
+    let start = text(start);
+    let low = start.to_ascii_lowercase();
+    let end = |start: &str| format!("{start}\u{10ffff}");
+    let statement = Statement::new(select(which))
+        .one(low.clone())
+        .one(end(&low))
+        .one(start.clone())
+        .one(end(&start))
+        .one(after.map(|id| uuid(id.0)))
+        .one(page(limit));
+    found(c, statement).await
+}
+
 /// A row per address; one with NULLs for who has none.
 fn select(which: &str) -> String {
     format!(

@@ -91,7 +91,14 @@ impl<'a> Batch<'a> {
             | Op::Hold(_)
             | Op::HoldRelease(_)
             | Op::Audit(_)
-            | Op::Setting { .. } => self.cold.push(op),
+            | Op::Setting { .. }
+            | Op::HookForget(_)
+            | Op::User(_)
+            | Op::Session(_)
+            | Op::SessionEnd(_)
+            | Op::Activity(_)
+            | Op::Traffic(_)
+            | Op::Evidence(_) => self.cold.push(op),
         }
     }
 

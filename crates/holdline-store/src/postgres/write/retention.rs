@@ -32,6 +32,9 @@ pub(in crate::postgres) async fn expire(
     left -= count(c, Statement::new(OUTAGES).one(metadata.0).one(left)).await?;
     let audit = Statement::new(AUDIT).one(first_id_of(metadata)).one(left);
     left -= count(c, audit).await?;
+    for sql in CONSOLE {
+        left -= count(c, Statement::new(sql).one(metadata.0).one(left)).await?;
+    }
     mend_queues(c).await?;
     Ok(usize::try_from(all - left).unwrap_or_default())
 }
@@ -52,6 +55,18 @@ const OUTAGES: &str = "DELETE FROM outage WHERE id IN (
 
 const AUDIT: &str = "DELETE FROM audit WHERE id IN (
      SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)";
+
+/// Sessions go with their own end, the rest as outages do.
+const CONSOLE: [&str; 4] = [
+    "DELETE FROM activity WHERE seq IN (
+         SELECT seq FROM activity WHERE at < $1 ORDER BY seq LIMIT $2)",
+    "DELETE FROM traffic WHERE (minute, channel) IN (
+         SELECT minute, channel FROM traffic WHERE minute < $1 ORDER BY minute LIMIT $2)",
+    "DELETE FROM evidence WHERE (outage, at) IN (
+         SELECT outage, at FROM evidence WHERE at < $1 LIMIT $2)",
+    "DELETE FROM console_session WHERE hash IN (
+         SELECT hash FROM console_session WHERE expires_at < $1 LIMIT $2)",
+];
 
 async fn messages(c: &Client, before: Timestamp, limit: i64) -> Result<i64, Fault> {
     let sql = "SELECT id FROM message m WHERE id < $1 AND NOT EXISTS (

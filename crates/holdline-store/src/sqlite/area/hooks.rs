@@ -2,13 +2,14 @@
 //! subject) may be posted; whoever leaves the queue makes the next one the head.
 
 use super::{all, one, page, run};
+use crate::rows::access::console::{OPEN_HOOK_COLUMNS, open_hook_from};
 use crate::rows::access::{ENDPOINT_COLUMNS, endpoint_from};
 use crate::rows::codes::form_code;
 use crate::rows::event::{HOOK_COLUMNS, event_text, hook_from};
 use crate::rows::{time_at, words_text};
 use crate::sqlite::cluster::in_partitions;
 use holdline_core::Timestamp;
-use holdline_engine::ports::records::{EndpointRecord, Event, HookRecord};
+use holdline_engine::ports::records::{EndpointRecord, Event, HookRecord, OpenHook};
 use rusqlite::{Connection, Params, Result, params};
 
 pub(super) fn queue(
@@ -78,6 +79,26 @@ pub(super) fn delete_endpoint(c: &Connection, id: &str) -> Result<()> {
         "DELETE FROM hook WHERE endpoint = ?1 AND dropped_at IS NULL",
         [id],
     )
+}
+
+pub(super) fn forget(c: &Connection, seq: i64) -> Result<()> {
+    let sql = "DELETE FROM hook WHERE seq = ?1 AND dropped_at IS NOT NULL";
+    run(c, sql, [seq])
+}
+
+/// By number: few events are open or given up at a time.
+pub(in crate::sqlite) fn open(
+    c: &Connection,
+    endpoint: &str,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<OpenHook>> {
+    let sql = format!(
+        "SELECT {HOOK_COLUMNS}, {OPEN_HOOK_COLUMNS} FROM hook NOT INDEXED
+         WHERE endpoint = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+    );
+    let values = params![endpoint, before.unwrap_or(i64::MAX), page(limit)];
+    all(c, &sql, values, open_hook_from)
 }
 
 pub(in crate::sqlite) fn due(

@@ -1,6 +1,7 @@
 //! Reads of messages, deliveries and what happened to them.
 
 use super::{after_key, all, before_key, first_id_of, one, page};
+use crate::rows::access::console::fate_from;
 use crate::rows::codes::{PLACED, WAITING, priority_code, state_code_of_name};
 use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
@@ -12,7 +13,7 @@ use holdline_core::message::{End, Priority};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
-use holdline_engine::ports::store::MessageFilter;
+use holdline_engine::ports::store::{Fate, MessageFilter};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, params, params_from_iter};
 
@@ -149,9 +150,14 @@ pub(in crate::sqlite) fn list(
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS}, b.bytes, {DELIVERY_COLUMNS}
          FROM {from} LEFT JOIN body b ON b.id = m.id
-         WHERE {id} < ? {conditions} ORDER BY {id} DESC LIMIT ?"
+         WHERE {id} >= ? AND {id} < ? {conditions} ORDER BY {id} DESC LIMIT ?"
     );
-    values.insert(0, Value::Blob(before_key(filter.before.map(|id| id.0))));
+    let since = filter.since.map(first_id_of);
+    let until = filter.until.map(first_id_of);
+    let before = before_key(filter.before.map(|id| id.0));
+    let before = until.map_or(before.clone(), |until| before.min(until.to_vec()));
+    let since = since.map(|id| id.to_vec()).unwrap_or_default();
+    values.splice(0..0, [Value::Blob(since), Value::Blob(before)]);
     values.push(Value::Integer(page(limit)));
     all(c, &sql, params_from_iter(values), stored_from)
 }
@@ -190,6 +196,12 @@ fn conditions(filter: &MessageFilter, state: Option<i64>) -> (String, Vec<Value>
         sql.push_str(&format!(" AND m.sender IN ({marks})"));
         values.extend(senders.iter().cloned().map(Value::Text));
     }
+    if let Some(channel) = filter.channel {
+        sql.push_str(
+            " AND EXISTS (SELECT 1 FROM attempt a WHERE a.message = m.id AND +a.channel = ?)",
+        );
+        values.push(Value::Text(channel.as_str().to_owned()));
+    }
     if let Some(code) = state {
         sql.push_str(match code {
             WAITING => " AND d.state = ?",
@@ -204,6 +216,24 @@ fn conditions(filter: &MessageFilter, state: Option<i64>) -> (String, Vec<Value>
 
 const fn delivered() -> i64 {
     crate::rows::codes::end_code(End::Delivered)
+}
+
+pub(in crate::sqlite) fn fates(
+    c: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<Fate>> {
+    let sql = "SELECT state, channel, COUNT(*) FROM (
+             SELECT d.state AS state, (SELECT a.channel FROM attempt a WHERE a.message = d.id
+                 ORDER BY a.number DESC LIMIT 1) AS channel
+             FROM delivery d WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id DESC LIMIT ?3)
+         GROUP BY state, channel";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = params![first_id_of(since), first_id_of(until), limit];
+    let mut fates = all(c, sql, values, fate_from)?;
+    fates.sort();
+    Ok(fates)
 }
 
 pub(in crate::sqlite) fn attempt_by_provider_id(

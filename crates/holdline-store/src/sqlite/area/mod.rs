@@ -96,6 +96,7 @@ fn apply(
             error,
         } => hooks::retry(c, *seq, *due_at, *tries, error),
         Op::HookDropped { seq, at, error } => hooks::dropped(c, *seq, *at, error),
+        Op::HookForget(seq) => hooks::forget(c, *seq),
         Op::Endpoint(record) => hooks::save_endpoint(c, record),
         Op::EndpointDelete(id) => hooks::delete_endpoint(c, id),
         Op::Media(record) => library::save_media(c, record),
@@ -117,6 +118,12 @@ fn apply(
         Op::HoldRelease(scope) => routes::release(c, scope),
         Op::Audit(record) => routes::keep_audit(c, record),
         Op::Setting { key, value } => routes::set(c, key, value),
+        Op::User(_)
+        | Op::Session(_)
+        | Op::SessionEnd(_)
+        | Op::Activity(_)
+        | Op::Traffic(_)
+        | Op::Evidence(_) => library::console::apply(c, op),
     }
     .map_err(WriteError::Sql)
 }

@@ -101,6 +101,35 @@ pub(in crate::sqlite) fn list(
         .collect()
 }
 
+/// Each part goes by an index: names and external ids by their own, addresses channel by channel.
+pub(in crate::sqlite) fn find(
+    c: &Connection,
+    text: &str,
+    after: Option<ContactId>,
+    limit: usize,
+) -> Result<Vec<ContactRecord>> {
+    let sql = format!(
+        "WITH RECURSIVE channels (channel) AS (
+             SELECT MIN(channel) FROM address
+             UNION ALL SELECT (SELECT MIN(a.channel) FROM address a WHERE a.channel > c.channel)
+             FROM channels c WHERE c.channel IS NOT NULL),
+         found (id) AS (
+             SELECT id FROM contact WHERE name >= ?1 COLLATE NOCASE AND name < ?2 COLLATE NOCASE
+             UNION SELECT id FROM contact WHERE external_id >= ?1 AND external_id < ?2
+             UNION SELECT a.contact FROM channels c JOIN address a
+                 ON a.channel = c.channel AND a.value >= ?1 AND a.value < ?2)
+         SELECT {CONTACT_COLUMNS} FROM contact
+         WHERE id IN (SELECT id FROM found) AND id > ?3 ORDER BY id LIMIT ?4"
+    );
+    let after = after_key(after.map(|id| id.0));
+    let values = params![text, format!("{text}\u{10ffff}"), after, page(limit)];
+    let found = all(c, &sql, values, contact_from)?;
+    found
+        .into_iter()
+        .map(|contact| with_addresses(c, contact))
+        .collect()
+}
+
 fn insert(c: &Connection, sql: &str, record: &ContactRecord) -> Result<()> {
     run(
         c,

@@ -2,6 +2,7 @@
 //! belongs to it counts as one row; what has not ended stays.
 
 use super::accept::expire_keys;
+use super::library::console;
 use super::{all, count, first_id_of, run};
 use crate::sqlite::writer::Expiry;
 use holdline_core::Timestamp;
@@ -39,6 +40,7 @@ pub(in crate::sqlite) fn expire(c: &Connection, terms: Expiry) -> Result<usize> 
     left -= expire_keys(c, bodies, left)?;
     left -= outages(c, metadata, left)?;
     left -= audit(c, metadata, left)?;
+    left -= console::expire(c, metadata, left)?;
     Ok(terms.limit - left)
 }
 

@@ -15,7 +15,7 @@ mod whatsapp;
 pub(crate) use app::App;
 pub(crate) use delivery::{Failover, Health};
 pub(crate) use email::{Email, EmailTls};
-pub(crate) use http::{Http, Net};
+pub(crate) use http::{Console, Http, Net};
 pub(crate) use limits::Limits;
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use outside::{Feed, FeedForm, HealthEcho, Surroundings, is_meta, is_remote};
@@ -28,12 +28,13 @@ use super::section::Section;
 /// Channels that `failover.order` may name.
 pub(crate) const CHANNELS: [&str; 3] = ["whatsapp", "sms", "email"];
 
-pub(crate) const SECTIONS: [&Section; 18] = [
+pub(crate) const SECTIONS: [&Section; 19] = [
     &Storage::SECTION,
     &Node::SECTION,
     &Backup::SECTION,
     &Http::SECTION,
     &Net::SECTION,
+    &Console::SECTION,
     &Log::SECTION,
     &Limits::SECTION,
     &Whatsapp::SECTION,

@@ -28,6 +28,8 @@ section! {
         timeout_ms: u32 = 10_000, 100 to 120_000;
         /// Longest wait for a connection.
         connect_timeout_ms: u32 = 3_000, 100 to 60_000;
+        /// What a million messages cost, in your currency: for the cost of an outage. 0: not known.
+        cost_per_million: u64 = 0, 0 to 1_000_000_000_000;
         /// Take a person's WhatsApp number for SMS when no other number is known.
         derive_from_whatsapp: bool = true;
         /// Answer to a HELP message. Unset: the provider answers.

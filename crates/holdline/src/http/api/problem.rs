@@ -93,6 +93,25 @@ impl Problem {
         }
     }
 
+    /// What is wrong and how to mend it, in one line for people.
+    pub(crate) fn words(&self) -> String {
+        let faults = self.errors.iter();
+        let faults: Vec<String> = faults
+            .map(|it| {
+                format!(
+                    "{} {}: {}",
+                    it.field.trim_start_matches('/'),
+                    it.message,
+                    it.fix
+                )
+            })
+            .collect();
+        match faults.is_empty() {
+            true => format!("{}.", self.detail),
+            false => format!("{}.", faults.join("; ")),
+        }
+    }
+
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn faults(&self) -> &[FieldFault] {
         &self.errors

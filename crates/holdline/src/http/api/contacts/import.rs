@@ -30,7 +30,7 @@ static IMPORTS: Semaphore = Semaphore::const_new(4);
 const RETRY_S: u32 = 10;
 
 /// What became of a list.
-#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ImportReport {
     /// New contacts.
     pub(crate) imported: u64,
@@ -72,6 +72,15 @@ pub(crate) async fn import(
     body: Body,
 ) -> Answer<Json<ImportReport>> {
     expect_csv(&headers)?;
+    Ok(Json(import_list(&state, body, &|_| {}).await?))
+}
+
+/// Imports a list; `told` hears how far it is, now and then.
+pub(crate) async fn import_list(
+    state: &AppState,
+    body: Body,
+    told: &(dyn Fn(&ImportReport) + Sync),
+) -> Answer<ImportReport> {
     let Ok(_permit) = IMPORTS.try_acquire() else {
         return Err(Problem::retry(
             Kind::Busy,
@@ -80,11 +89,11 @@ pub(crate) async fn import(
         ));
     };
     let (found, pump) = rows(body, state.config.sms.default_country.clone());
-    let (report, ending) = tokio::join!(Import::new(&state).run(found), pump);
+    let (report, ending) = tokio::join!(Import::new(state, told).run(found), pump);
     let report = report?;
     let stored = report.imported + report.updated + report.unchanged;
     match ending {
-        Ending::Whole | Ending::Dropped => Ok(Json(report)),
+        Ending::Whole | Ending::Dropped => Ok(report),
         Ending::TooLarge => {
             let detail = format!("longer than {BYTES_MAX} bytes; {stored} lines were imported");
             Err(Problem::new(Kind::TooLarge, detail))
@@ -120,6 +129,7 @@ struct Import<'a> {
     /// Addresses and keys in the batch: lines about the same person go one after the other.
     in_batch: BTreeSet<String>,
     report: ImportReport,
+    told: &'a (dyn Fn(&ImportReport) + Sync),
 }
 
 /// What became of one line.
@@ -130,7 +140,7 @@ enum Done {
 }
 
 impl<'a> Import<'a> {
-    fn new(state: &'a AppState) -> Self {
+    fn new(state: &'a AppState, told: &'a (dyn Fn(&ImportReport) + Sync)) -> Self {
         let report = ImportReport::default();
         Self {
             state,
@@ -138,6 +148,7 @@ impl<'a> Import<'a> {
             batch: Vec::new(),
             in_batch: BTreeSet::new(),
             report,
+            told,
         }
     }
 
@@ -175,6 +186,7 @@ impl<'a> Import<'a> {
         for (row, done) in done {
             self.count(&row, done)?;
         }
+        (self.told)(&self.report);
         Ok(())
     }
 

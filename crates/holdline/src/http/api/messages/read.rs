@@ -129,5 +129,6 @@ fn filter(params: &Params, app_state: &AppState, caller: auth::Caller) -> Answer
         contact: params.get_as("contact", "give the id of a contact", ContactId::parse)?,
         state: params.get_as("state", &states, state)?,
         before: params.get_as("before", "give the id of a message", before)?,
+        ..MessageFilter::default()
     })
 }

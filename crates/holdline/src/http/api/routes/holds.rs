@@ -121,11 +121,23 @@ pub(crate) async fn hold(
     body: Body,
 ) -> Answer<Json<HoldView>> {
     let written: HoldWrite = parse(&read_body(&state, body).await?)?;
+    let permit = |name: &ScopeName| name.permit(&caller, &state);
+    let view = hold_scope(&state, &written, actor(&caller), permit).await?;
+    Ok(Json(view))
+}
+
+/// Holds a scope; `permit` says whether whoever asks may speak about it.
+pub(crate) async fn hold_scope(
+    state: &AppState,
+    written: &HoldWrite,
+    actor: String,
+    permit: impl FnOnce(&ScopeName) -> Answer<()>,
+) -> Answer<HoldView> {
     let reason = reason(&written.reason)?;
     let good_for_ms = span(&written.good_for)?;
-    let name = scope(&written.route, &caller, &state)?;
+    let name = scope(&written.route, state, permit)?;
     let set_at = state.engine.now();
-    let held = held(&state).await?;
+    let held = held(state).await?;
     if held.len() >= HOLDS_MAX && !held.contains(&name) {
         let fix = "release one that is not needed, or hold a wider scope";
         return Err(invalid("/route", "would be one hold too many", fix));
@@ -134,7 +146,7 @@ pub(crate) async fn hold(
         scope: name.clone(),
         kind: kind_of(written.kind),
         reason,
-        actor: actor(&caller),
+        actor,
         set_at,
         until: set_at.plus_ms(good_for_ms),
     };
@@ -147,7 +159,7 @@ pub(crate) async fn hold(
         until: rfc3339(record.until),
     };
     state.engine.hold(record).await.map_err(refused)?;
-    Ok(Json(view))
+    Ok(view)
 }
 
 /// Take back what was said about a scope.
@@ -170,25 +182,40 @@ pub(crate) async fn release(
     body: Body,
 ) -> Answer<Json<ReleaseView>> {
     let written: ReleaseWrite = parse(&read_body(&state, body).await?)?;
+    let permit = |name: &ScopeName| name.permit(&caller, &state);
+    let view = release_scope(&state, &written, actor(&caller), permit).await?;
+    Ok(Json(view))
+}
+
+/// Lets a scope go; as [`hold_scope`].
+pub(crate) async fn release_scope(
+    state: &AppState,
+    written: &ReleaseWrite,
+    actor: String,
+    permit: impl FnOnce(&ScopeName) -> Answer<()>,
+) -> Answer<ReleaseView> {
     let reason = reason(&written.reason)?;
-    let name = scope(&written.route, &caller, &state)?;
-    let actor = actor(&caller);
+    let name = scope(&written.route, state, permit)?;
     let done = state.engine.release(&name, &actor, &reason).await;
     match done {
-        Err(Refusal::UnknownScope(_)) => Err(nothing_held(&state).await?),
+        Err(Refusal::UnknownScope(_)) => Err(nothing_held(state).await?),
         done => done.map_err(refused),
     }?;
-    Ok(Json(ReleaseView {
+    Ok(ReleaseView {
         route: name,
         reason,
         actor,
         released_at: rfc3339(state.engine.now()),
-    }))
+    })
 }
 
-fn scope(text: &str, caller: &auth::Caller, state: &AppState) -> Answer<String> {
+fn scope(
+    text: &str,
+    state: &AppState,
+    permit: impl FnOnce(&ScopeName) -> Answer<()>,
+) -> Answer<String> {
     let name = ScopeName::read(text, &Known::of(state))?;
-    name.permit(caller, state)?;
+    permit(&name)?;
     Ok(name.text())
 }
 

@@ -1,6 +1,8 @@
 //! Media, templates and tokens.
 
-use super::{all, one, page, run};
+pub(in crate::sqlite) mod console;
+
+use super::{all, count, one, page, run};
 use crate::rows::access::{
     MEDIA_COLUMNS, TEMPLATE_COLUMNS, TOKEN_COLUMNS, media_from, template_from, token_from,
 };

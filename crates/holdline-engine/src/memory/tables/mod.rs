@@ -1,15 +1,18 @@
 //! All tables of the in-memory store, and the indexes that reads go by. Plain data.
 
-use super::table::Table;
+mod table;
+
 use crate::ports::cluster::{HandoffRecord, Lease, LeaseRecord, NodeRecord};
 use crate::ports::records::{
-    AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord, DeliveryState,
-    EndpointRecord, HoldRecord, HookRecord, InboundRecord, MediaRecord, MessageRecord,
-    OutageRecord, RawInbound, ReceiptRecord, RouteRecord, TemplateRecord, TokenRecord,
+    Activity, AttemptRecord, AuditRecord, BaselineRecord, ContactRecord, DecisionRecord,
+    DeliveryState, EndpointRecord, EvidenceRecord, HoldRecord, HookRecord, InboundRecord,
+    MediaRecord, MessageRecord, OutageRecord, RawInbound, ReceiptRecord, RouteRecord,
+    SessionRecord, TemplateRecord, TokenRecord, TrafficRecord, UserRecord,
 };
 use bytes::Bytes;
 use holdline_core::id::{InboundId, OutageId};
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use table::Table;
 
 /// A known idempotency key.
 #[derive(Clone, Debug)]
@@ -23,6 +26,7 @@ pub(super) struct KnownKey {
 /// An event that was given up.
 #[derive(Clone, Debug)]
 pub(super) struct DroppedHook {
+    pub(super) hook: HookRecord,
     pub(super) at: Timestamp,
     pub(super) error: String,
 }
@@ -35,6 +39,8 @@ macro_rules! tables {
             $(pub(super) $name: Table<$key, $value>,)*
             /// The number of the newest event; never used again, even when its group failed.
             pub(super) hook_seq: i64,
+            /// As that, of the log.
+            pub(super) activity_seq: i64,
         }
 
         impl Tables {
@@ -70,6 +76,7 @@ tables! {
     hooks: i64 => HookRecord,
     hook_subjects: (String, u128, i64) => (),
     hook_heads: (Timestamp, i64) => (),
+    hook_errors: i64 => String,
     hooks_dropped: i64 => DroppedHook,
     endpoints: String => EndpointRecord,
     media: String => MediaRecord,
@@ -82,6 +89,11 @@ tables! {
     holds: String => HoldRecord,
     audit: u128 => AuditRecord,
     settings: String => String,
+    users: String => UserRecord,
+    sessions: [u8; 32] => SessionRecord,
+    activity: i64 => Activity,
+    traffic: (Timestamp, ChannelKind) => TrafficRecord,
+    evidence: (OutageId, Timestamp) => EvidenceRecord,
     nodes: String => NodeRecord,
     leases: Lease => LeaseRecord,
     handoffs: u128 => HandoffRecord,

@@ -1,5 +1,9 @@
 //! How Holdline is reached, and what it may reach on behalf of apps.
 
+mod console;
+
+pub(crate) use console::Console;
+
 use crate::config::reader::Reader;
 use crate::config::section::section;
 use std::net::SocketAddr;

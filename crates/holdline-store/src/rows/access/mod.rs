@@ -1,5 +1,7 @@
 //! Rows of `endpoint`, `token`, `template` and `media`.
 
+pub(crate) mod console;
+
 use super::codes::form_of;
 use super::{Result, Row, channel_at, code_at, json_at, maybe_time_at, time_at};
 use holdline_core::Redacted;

@@ -1,5 +1,7 @@
 //! Writes that come seldom: one statement each, in the order in which they were asked for.
 
+mod console;
+
 use crate::postgres::statement::{Statement, insert_many, maybe_text, small, text, upsert, uuid};
 use crate::rows::codes::form_code;
 use crate::rows::{finite, words_text};
@@ -15,6 +17,10 @@ pub(super) fn statements(op: &Op) -> Vec<Statement<'_>> {
     let one = match op {
         Op::Handoff(record) => hand_off(record),
         Op::HandoffDone(id) => Statement::new("DELETE FROM handoff WHERE id = $1").one(uuid(*id)),
+        Op::HookForget(seq) => {
+            let sql = "DELETE FROM hook WHERE seq = $1 AND dropped_at IS NOT NULL";
+            Statement::new(sql).one(*seq)
+        }
         Op::Endpoint(record) => save_endpoint(record),
         Op::Media(record) => save_media(record),
         Op::MediaDelete(id) => return delete_media(id),
@@ -48,6 +54,14 @@ pub(super) fn statements(op: &Op) -> Vec<Statement<'_>> {
         Op::Setting { key, value } => upserted("setting", "key", "key, value")
             .one(text(key))
             .one(text(value)),
+        Op::User(record) => console::save_user(record),
+        Op::Session(record) => console::save_session(record),
+        Op::SessionEnd(hash) => {
+            Statement::new("DELETE FROM console_session WHERE hash = $1").one(&hash[..])
+        }
+        Op::Activity(activity) => console::log(activity),
+        Op::Traffic(more) => console::add_traffic(more),
+        Op::Evidence(record) => console::save_evidence(record),
         Op::Fence { .. }
         | Op::Accept(_)
         | Op::Advance(_)

@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 /// Rows by key, with what undoes the changes of the group at work.
 #[derive(Debug)]
-pub(super) struct Table<K, V> {
+pub(in crate::memory) struct Table<K, V> {
     rows: BTreeMap<K, V>,
     undo: Vec<(K, Option<V>)>,
 }
@@ -20,56 +20,56 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Table<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(in crate::memory) fn get(&self, key: &K) -> Option<&V> {
         self.rows.get(key)
     }
 
-    pub(super) fn has(&self, key: &K) -> bool {
+    pub(in crate::memory) fn has(&self, key: &K) -> bool {
         self.rows.contains_key(key)
     }
 
-    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
+    pub(in crate::memory) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.rows.values()
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+    pub(in crate::memory) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.rows.iter()
     }
 
-    pub(super) fn range(
+    pub(in crate::memory) fn range(
         &self,
         range: impl RangeBounds<K>,
     ) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.rows.range(range)
     }
 
-    pub(super) fn put(&mut self, key: K, value: V) {
+    pub(in crate::memory) fn put(&mut self, key: K, value: V) {
         let old = self.rows.insert(key.clone(), value);
         self.undo.push((key, old));
     }
 
     /// Puts the row unless the key is taken.
-    pub(super) fn add(&mut self, key: K, value: V) {
+    pub(in crate::memory) fn add(&mut self, key: K, value: V) {
         if !self.has(&key) {
             self.put(key, value);
         }
     }
 
     /// Changes the row, if there is one.
-    pub(super) fn change(&mut self, key: &K, change: impl FnOnce(&mut V)) {
+    pub(in crate::memory) fn change(&mut self, key: &K, change: impl FnOnce(&mut V)) {
         if let Some(mut value) = self.rows.get(key).cloned() {
             change(&mut value);
             self.put(key.clone(), value);
         }
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(in crate::memory) fn remove(&mut self, key: &K) -> Option<V> {
         let old = self.rows.remove(key)?;
         self.undo.push((key.clone(), Some(old.clone())));
         Some(old)
     }
 
-    pub(super) fn remove_where(&mut self, doomed: impl Fn(&K, &V) -> bool) {
+    pub(in crate::memory) fn remove_where(&mut self, doomed: impl Fn(&K, &V) -> bool) {
         let keys: Vec<K> = self
             .iter()
             .filter(|(key, value)| doomed(key, value))
@@ -80,11 +80,11 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         }
     }
 
-    pub(super) fn keep(&mut self) {
+    pub(in crate::memory) fn keep(&mut self) {
         self.undo.clear();
     }
 
-    pub(super) fn take_back(&mut self) {
+    pub(in crate::memory) fn take_back(&mut self) {
         for (key, old) in std::mem::take(&mut self.undo).into_iter().rev() {
             match old {
                 Some(value) => self.rows.insert(key, value),

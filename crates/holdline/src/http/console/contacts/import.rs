@@ -1,0 +1,276 @@
+//! The import of a list of people: a form, a page that shows how far it is, and the bad lines as a
+//! file to mend and send again.
+
+use super::jobs::Job;
+use crate::http::api::contacts::import::{ImportReport, import_list};
+use crate::http::console::access::{Act, Denied, Signed, audit, new_token};
+use crate::http::console::guard;
+use crate::http::console::layout::{self, Nav};
+use crate::http::state::AppState;
+use axum::body::{Body, Bytes};
+use axum::extract::{Multipart, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use futures_util::StreamExt as _;
+use maud::{Markup, html};
+use std::io::SeekFrom;
+use std::sync::Arc;
+use tokio::fs::File;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio_util::io::ReaderStream;
+
+const URL: &str = "/console/contacts/import";
+/// Largest list, as in the API; and the form around it.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(in crate::http::console) const FORM_BYTES_MAX: usize = BYTES_MAX + 64 * 1024;
+
+pub(in crate::http::console) async fn page(
+    State(state): State<AppState>,
+    signed: Signed,
+) -> Response {
+    shown(&state, &signed, StatusCode::OK, None).await
+}
+
+/// Takes the file in, then works it off beside: the page that follows shows how far it is.
+pub(in crate::http::console) async fn begin(
+    State(state): State<AppState>,
+    signed: Signed,
+    parts: Multipart,
+) -> Response {
+    if let Err(denied) = signed.must(Act::Operate) {
+        return denied.answer(&state);
+    }
+    let (file, bytes) = match keep(parts).await {
+        Ok(kept) => kept,
+        Err(fault) => {
+            let code = StatusCode::UNPROCESSABLE_ENTITY;
+            return shown(&state, &signed, code, Some(fault)).await;
+        }
+    };
+    let id = match new_token() {
+        Ok(token) => token[..16].to_owned(),
+        Err(error) => return Denied::Store(error).answer(&state),
+    };
+    let Some(job) = state.console.imports.begin(id, &signed.name, bytes) else {
+        let fault = "Too many lists are being imported. Try again in a minute.".to_owned();
+        return shown(
+            &state,
+            &signed,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some(fault),
+        )
+        .await;
+    };
+    let what = ("contacts.import", job.id.as_str());
+    let deed = audit(
+        &state,
+        &signed.actor(),
+        what,
+        ("", &format!("{bytes} bytes")),
+    );
+    if let Err(error) = state.engine.commit(vec![deed]).await {
+        job.end(Err("the database does not answer".into()));
+        return Denied::Store(error).answer(&state);
+    }
+    let url = format!("{URL}/{}", job.id);
+    tokio::spawn(work_off(state, job, file));
+    Redirect::to(&url).into_response()
+}
+
+/// The file of the form, on disk and without a name there: it is gone when nobody reads it any more.
+async fn keep(mut parts: Multipart) -> Result<(File, u64), String> {
+    let broken = |_| "The file did not come whole. Send it again.".to_owned();
+    while let Some(mut field) = parts.next_field().await.map_err(broken)? {
+        if field.name() != Some("list") {
+            continue;
+        }
+        let file = tempfile::tempfile().map_err(|error| format!("It cannot be kept: {error}."))?;
+        let mut file = File::from_std(file);
+        let mut bytes = 0;
+        while let Some(piece) = field.chunk().await.map_err(broken)? {
+            bytes += piece.len();
+            if bytes > BYTES_MAX {
+                return Err("The file is larger than 64 MiB. Send it in parts.".into());
+            }
+            let written = file.write_all(&piece).await;
+            written.map_err(|error| format!("It cannot be kept: {error}."))?;
+        }
+        if bytes == 0 {
+            break;
+        }
+        let begun = file.seek(SeekFrom::Start(0)).await;
+        begun.map_err(|error| format!("It cannot be read again: {error}."))?;
+        return Ok((file, bytes as u64));
+    }
+    Err("Choose a file.".into())
+}
+
+async fn work_off(state: AppState, job: Arc<Job>, file: File) {
+    let told = Arc::clone(&job);
+    let counted = Arc::clone(&job);
+    let pieces = ReaderStream::new(file).map(move |piece: std::io::Result<Bytes>| {
+        if let Ok(piece) = &piece {
+            counted.has_read(piece.len() as u64);
+        }
+        piece
+    });
+    let body = Body::from_stream(pieces);
+    let done = import_list(&state, body, &|report| told.heard(report)).await;
+    if let Ok(report) = &done {
+        job.heard(report);
+    }
+    job.end(done.map_err(|problem| problem.words()));
+}
+
+pub(in crate::http::console) async fn progress(
+    State(state): State<AppState>,
+    signed: Signed,
+    Path(id): Path<String>,
+) -> Response {
+    let Some(job) = own(&state, &signed, &id) else {
+        return guard::unknown_page(State(state), signed).await;
+    };
+    let content = html! {
+        h1 { "Import" }
+        (job.with(|outcome| match outcome {
+            None => running(&job),
+            Some(Ok(report)) => over(&job, report),
+            Some(Err(fault)) => html! {
+                div id="import" {
+                    (layout::fault(&format!("The import stopped: {fault}")))
+                    p { a.button href=(URL) { "Try again" } }
+                }
+            },
+        }))
+    };
+    layout::page(&state, &signed, Nav::Contacts, "Import", &content).await
+}
+
+/// One's own import; an owner sees those of others too.
+fn own(state: &AppState, signed: &Signed, id: &str) -> Option<Arc<Job>> {
+    let job = state.console.imports.get(id)?;
+    (job.user == signed.name || signed.may(Act::Administer)).then_some(job)
+}
+
+fn running(job: &Job) -> Markup {
+    let (read, lines, bad) = job.progress();
+    let percent = (read * 100).checked_div(job.bytes).unwrap_or(0).min(99);
+    let url = format!("{URL}/{}", job.id);
+    html! {
+        div id="import" hx-get=(url) hx-select="#import" hx-trigger="every 500ms"
+            hx-swap="outerMorph" role="status" aria-live="polite" {
+            p { "It runs: " (lines) " lines done, " (bad) " of them bad." }
+            progress max="100" value=(percent) aria-label="Progress of the import" { (percent) " %" }
+            noscript { p { a href=(url) { "See how far it is" } } }
+        }
+    }
+}
+
+fn over(job: &Job, report: &ImportReport) -> Markup {
+    html! {
+        div id="import" {
+            p.done role="status" { "The list is imported." }
+            dl {
+                dt { "New" } dd { (report.imported) }
+                dt { "Changed" } dd { (report.updated) }
+                dt { "As they were" } dd { (report.unchanged) }
+                dt { "Bad lines" } dd { (report.bad) }
+            }
+            @if report.bad > 0 {
+                p {
+                    a.button href={ (URL) "/" (job.id) "/bad.csv" } download {
+                        "Download what is wrong in them"
+                    }
+                }
+                (faults(report))
+            }
+            p { a href="/console/contacts" { "To the contacts" } }
+        }
+    }
+}
+
+/// Faults that the page itself shows.
+const SHOWN: usize = 20;
+
+fn faults(report: &ImportReport) -> Markup {
+    html! {
+        table {
+            caption { "The first bad lines" }
+            thead { tr { th { "Line" } th { "Column" } th { "What is wrong" } th { "How to mend it" } } }
+            tbody {
+                @for fault in report.faults.iter().take(SHOWN) {
+                    tr {
+                        td { (fault.line) } td { (fault.column.as_deref().unwrap_or("–")) }
+                        td { (fault.message) } td { (fault.fix) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(in crate::http::console) async fn bad_lines(
+    State(state): State<AppState>,
+    signed: Signed,
+    Path(id): Path<String>,
+) -> Response {
+    let text = own(&state, &signed, &id).and_then(|job| {
+        job.with(|outcome| match outcome {
+            Some(Ok(report)) => csv_of(report),
+            Some(Err(_)) | None => None,
+        })
+    });
+    let Some(text) = text else {
+        return guard::unknown_page(State(state), signed).await;
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"bad-lines.csv\"",
+        ),
+    ];
+    (headers, text).into_response()
+}
+
+fn csv_of(report: &ImportReport) -> Option<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer
+        .write_record(["line", "column", "fault", "fix"])
+        .ok()?;
+    for fault in &report.faults {
+        let column = fault.column.as_deref().unwrap_or_default();
+        let line = fault.line.to_string();
+        writer
+            .write_record([&line, column, &fault.message, &fault.fix])
+            .ok()?;
+    }
+    String::from_utf8(writer.into_inner().ok()?).ok()
+}
+
+async fn shown(
+    state: &AppState,
+    signed: &Signed,
+    code: StatusCode,
+    fault: Option<String>,
+) -> Response {
+    if let Err(denied) = signed.must(Act::Operate) {
+        return denied.answer(state);
+    }
+    let content = html! {
+        h1 { "Import contacts" }
+        @if let Some(fault) = &fault { (layout::fault(fault)) }
+        form.card.narrow method="post" action=(URL) enctype="multipart/form-data" {
+            label { "CSV file" input type="file" name="list" accept=".csv,text/csv" required; }
+            button.primary type="submit" { "Import" }
+        }
+        p {
+            "The first line names the columns: " code { "name, external_id, whatsapp, sms, email, "
+            "consent, sms_consent" } " and others. Who is known by an address or the external id is "
+            "updated. Bad lines are named and passed over; the same file can be sent again. A list "
+            "never undoes a withdrawn consent."
+        }
+    };
+    let page = layout::page(state, signed, Nav::Contacts, "Import contacts", &content).await;
+    (code, page).into_response()
+}

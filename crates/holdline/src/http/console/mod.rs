@@ -1,0 +1,96 @@
+//! `/console/`: pages for people, made here on the server. Readable without JavaScript; with it
+//! they follow what happens. Holds the routes and what all answers have in common.
+
+mod access;
+mod assets;
+mod banner;
+mod contacts;
+mod guard;
+mod layout;
+mod live;
+mod messages;
+mod outages;
+mod overview;
+mod sandbox;
+mod settings;
+mod standing;
+mod state;
+mod time;
+
+pub(crate) use live::Hub;
+pub(crate) use state::Console;
+
+use crate::http::state::AppState;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use holdline_engine::ports::StoreError;
+use tower_http::compression::CompressionLayer;
+
+/// To be nested at `/console/`.
+pub(crate) fn router(state: &AppState) -> Router<AppState> {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/banner", get(banner::part))
+        .route("/live", get(live::stream))
+        .route("/static/{name}", get(assets::serve))
+        .route("/messages", get(messages::list))
+        .route("/messages/{id}", get(messages::one))
+        .route("/messages/{id}/act", post(messages::act))
+        .route("/outages", get(outages::list))
+        .route("/outages/hold", post(outages::hold))
+        .route("/outages/release", post(outages::release))
+        .route("/outages/{id}", get(outages::one))
+        .route("/contacts", get(contacts::list))
+        .route(
+            "/contacts/import",
+            get(contacts::import_page)
+                .post(contacts::begin)
+                .layer(DefaultBodyLimit::max(contacts::FORM_BYTES_MAX)),
+        )
+        .route("/contacts/import/{id}", get(contacts::progress))
+        .route("/contacts/import/{id}/bad.csv", get(contacts::bad_lines))
+        .route("/contacts/{id}", get(contacts::one))
+        .route("/settings", get(settings::page))
+        .route("/settings/test", post(settings::test))
+        .route("/settings/webhooks/{id}", get(settings::webhook))
+        .route("/settings/webhooks/{id}/replay", post(settings::replay))
+        .route("/audit", get(settings::audit_page))
+        .route("/sandbox", get(sandbox::page))
+        .route("/sandbox/break", post(sandbox::break_it))
+        .route("/sandbox/mend", post(sandbox::mend))
+        .merge(access::router())
+        .fallback(guard::unknown_page)
+        .layer(from_fn_with_state(state.clone(), guard::same_origin))
+        .layer(from_fn(guard::headers))
+        .layer(CompressionLayer::new())
+}
+
+/// While nobody can sign in, whoever holds this link makes the first owner. Each start gives a new
+/// one.
+pub(crate) async fn open_setup(state: &AppState) -> Result<Option<String>, StoreError> {
+    let users = state.engine.store().users().await?;
+    if !users.is_empty() || !state.config.console.enabled {
+        return Ok(None);
+    }
+    let token = access::new_token()?;
+    state.console.open_setup(&token);
+    let base = &state.public_base;
+    Ok(Some(format!("{base}/console/setup?token={token}")))
+}
+
+/// `/console` without its slash.
+pub(crate) async fn to_root(_: Request) -> Response {
+    Redirect::permanent("/console/").into_response()
+}
+
+/// Characters of a reason that are not spaces at its ends.
+const REASON_CHARS_MIN: usize = 3;
+
+/// Why a reason is none.
+fn reason_fault(reason: &str) -> Option<&'static str> {
+    let says = reason.trim().chars().count() >= REASON_CHARS_MIN;
+    (!says).then_some("Say in a few words why, for whoever reads it later.")
+}

@@ -1,0 +1,236 @@
+//! Where events go, and what of them is still to be posted or was given up: each can be posted
+//! again. What an app has taken is not kept here; the messages keep what happened.
+
+use super::URL;
+use crate::http::console::access::{Act, Denied, Signed, audit};
+use crate::http::console::layout::{self, Nav};
+use crate::http::console::{guard, time};
+use crate::http::state::AppState;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use holdline_engine::ports::Op;
+use holdline_engine::ports::records::{EndpointForm, EndpointRecord, EventKind, OpenHook};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+/// Events of a page, and those that are posted again together.
+const PAGE: usize = 50;
+
+#[derive(Deserialize)]
+pub(in crate::http::console) struct Wanted {
+    before: Option<i64>,
+    #[serde(default)]
+    done: String,
+}
+
+#[derive(Deserialize)]
+pub(in crate::http::console) struct Again {
+    /// The number of one that was given up, or `shown`: all of the page.
+    event: String,
+    before: Option<i64>,
+}
+
+pub(super) fn table(endpoints: &[EndpointRecord]) -> Markup {
+    html! {
+        @if endpoints.is_empty() {
+            p.quiet { "None. Apps subscribe, or are named in the configuration." }
+        } @else {
+            table.rows {
+                thead { tr { th { "Address" } th { "App" } th { "Form" } th { "Scope" } th { "Fields" } } }
+                tbody {
+                    @for one in endpoints {
+                        tr {
+                            td { a href=(url_of(&one.id)) { (one.url) } }
+                            td data-label="App" { (one.app) }
+                            td data-label="Form" { (form_words(one.form)) }
+                            td data-label="Scope" { (one.scope) }
+                            td data-label="Fields" {
+                                @if one.fields.is_empty() { "all" } @else { (one.fields.join(", ")) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn form_words(form: EndpointForm) -> &'static str {
+    match form {
+        EndpointForm::Cloud => "WhatsApp Cloud API",
+        EndpointForm::Standard => "Standard Webhooks",
+    }
+}
+
+fn url_of(id: &str) -> String {
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    format!("{URL}/webhooks/{id}")
+}
+
+pub(in crate::http::console) async fn page(
+    State(state): State<AppState>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let store = state.engine.store();
+    let read = async {
+        tokio::try_join!(
+            store.endpoints(),
+            store.open_hooks(&id, wanted.before, PAGE + 1)
+        )
+    };
+    let (endpoints, mut events) = match read.await {
+        Ok(read) => read,
+        Err(error) => return Denied::Store(error).answer(&state),
+    };
+    let Some(endpoint) = endpoints.into_iter().find(|it| it.id == id) else {
+        return guard::unknown_page(State(state), signed).await;
+    };
+    let more = events.len() > PAGE;
+    events.truncate(PAGE);
+    let next = events.last().filter(|_| more).map(|it| it.hook.seq);
+    let url = url_of(&id);
+    let content = html! {
+        h1 { "Webhook" }
+        @if !wanted.done.is_empty() { p.done role="status" { (wanted.done) } }
+        div.card {
+            dl {
+                dt { "Address" } dd { (endpoint.url) }
+                dt { "App" } dd { (endpoint.app) }
+                dt { "Form" } dd { (form_words(endpoint.form)) }
+                dt { "Scope" } dd { (endpoint.scope) }
+                dt { "Since" } dd { (time::instant(endpoint.created_at)) }
+            }
+        }
+        h2 { "Not yet taken, or given up" }
+        (log(&events, &signed, &url, wanted.before))
+        nav.pager aria-label="Pages of the list" {
+            @if wanted.before.is_some() { a href=(url) { "To the newest" } }
+            @if let Some(next) = next { a rel="next" href={ (url) "?before=" (next) } { "Older" } }
+        }
+    };
+    layout::page(&state, &signed, Nav::Settings, "Webhook", &content).await
+}
+
+fn log(events: &[OpenHook], signed: &Signed, url: &str, before: Option<i64>) -> Markup {
+    let given_up = events.iter().filter(|it| it.dropped_at.is_some()).count();
+    let may = signed.may(Act::Operate);
+    let again = |event: &str, words: &str| {
+        html! {
+            form.line method="post" action={ (url) "/replay" } {
+                input type="hidden" name="event" value=(event);
+                @if let Some(before) = before { input type="hidden" name="before" value=(before); }
+                button type="submit" { (words) }
+            }
+        }
+    };
+    html! {
+        @if events.is_empty() { p.quiet { "Nothing: the app has taken every event." } }
+        @if given_up > 1 && may { (again("shown", &format!("Post all {given_up} again"))) }
+        @if !events.is_empty() {
+            table.rows {
+                thead { tr {
+                    th { "Happened" } th { "Event" } th { "Tries" } th { "Last error" } th { "Next" }
+                } }
+                tbody {
+                    @for one in events {
+                        tr {
+                            td { (time::instant(one.hook.event.at)) }
+                            td data-label="Event" { (event_words(&one.hook.event.kind)) }
+                            td data-label="Tries" { (one.hook.tries) }
+                            td data-label="Last error" { (one.error.as_deref().unwrap_or("–")) }
+                            td data-label="Next" {
+                                @match one.dropped_at {
+                                    None => (time::instant(one.hook.due_at)),
+                                    Some(at) => {
+                                        span.tag.down { "given up" } " " (time::instant(at))
+                                        @if may { (again(&one.hook.seq.to_string(), "Post again")) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn event_words(kind: &EventKind) -> Markup {
+    let message = |id: &holdline_core::MessageId| {
+        html! { a href={ "/console/messages/" (id.hex()) } { "message" } }
+    };
+    match kind {
+        EventKind::Status {
+            message: id,
+            progress,
+            channel,
+        } => html! { (message(id)) " " (progress.name()) " by " (channel.as_str()) },
+        EventKind::Failed {
+            message: id, code, ..
+        } => html! { (message(id)) " failed (" (code) ")" },
+        EventKind::Inbound { .. } => html! { "a person wrote" },
+        EventKind::Health { route, to, .. } => html! { (route) " is " (to.name()) },
+        EventKind::Account { route, code, .. } => html! { "account of " (route) " (" (code) ")" },
+        EventKind::Passed { field, .. } => html! { (field) " of the provider" },
+    }
+}
+
+/// What was given up becomes a new event, behind what its queue holds; the old one is forgotten in
+/// the same commit.
+pub(in crate::http::console) async fn replay(
+    State(state): State<AppState>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Form(given): Form<Again>,
+) -> Response {
+    if let Err(denied) = signed.must(Act::Operate) {
+        return denied.answer(&state);
+    }
+    let found = state.engine.store().open_hooks(&id, given.before, PAGE);
+    // One that is named stands on the page that named it.
+    let found = match found.await {
+        Ok(found) => found,
+        Err(error) => return Denied::Store(error).answer(&state),
+    };
+    let now = state.engine.now();
+    let wanted = |it: &OpenHook| given.event == "shown" || given.event == it.hook.seq.to_string();
+    let given_up = found
+        .into_iter()
+        .filter(|it| it.dropped_at.is_some() && wanted(it));
+    let mut ops = Vec::new();
+    for one in given_up {
+        ops.push(Op::HookForget(one.hook.seq));
+        ops.push(Op::Hook {
+            endpoint: one.hook.endpoint,
+            subject: one.hook.subject,
+            event: one.hook.event,
+            due_at: now,
+        });
+    }
+    let count = ops.len() / 2;
+    let what = ("webhook.replay", id.as_str());
+    ops.push(audit(
+        &state,
+        &signed.actor(),
+        what,
+        ("", &count.to_string()),
+    ));
+    let done = async {
+        let _ = state.engine.commit(ops).await?;
+        state.engine.reload_endpoints().await
+    };
+    if let Err(error) = done.await {
+        return Denied::Store(error).answer(&state);
+    }
+    let words = match count {
+        0 => "Nothing was given up any more.".to_owned(),
+        1 => "It is posted again.".to_owned(),
+        count => format!("{count} events are posted again."),
+    };
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("done", &words);
+    Redirect::to(&format!("{}?{}", url_of(&id), query.finish())).into_response()
+}
