@@ -49,8 +49,8 @@ impl Tables {
             Op::HoldRelease(scope) => drop(self.holds.remove(scope)),
             Op::Audit(record) => self.audit.add(record.id, record.clone()),
             Op::Setting { key, value } => self.settings.put(key.clone(), value.clone()),
-            Op::User(_)
-            | Op::Session(_)
+            Op::User(user) => return self.save_user(user),
+            Op::Session(_)
             | Op::SessionEnd(_)
             | Op::Activity(_)
             | Op::Traffic(_)

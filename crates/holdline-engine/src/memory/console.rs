@@ -1,16 +1,13 @@
 //! People who may sign in, their sessions, the log of what happened, traffic, evidence.
 
 use super::tables::Tables;
-use crate::ports::Op;
-use crate::ports::records::{ActivityRecord, EvidenceRecord, TrafficRecord};
+use crate::ports::records::{ActivityRecord, EvidenceRecord, TrafficRecord, UserRecord};
+use crate::ports::{Conflict, Op};
 use holdline_core::Timestamp;
 use holdline_core::id::OutageId;
 
 impl Tables {
     pub(super) fn apply_console(&mut self, op: &Op) {
-        if let Op::User(user) = op {
-            self.users.put(user.name.clone(), user.clone());
-        }
         if let Op::Session(session) = op {
             self.sessions.put(session.hash, session.clone());
         }
@@ -27,6 +24,15 @@ impl Tables {
         if let Op::Evidence(one) = op {
             self.evidence.put((one.outage, one.at), one.clone());
         }
+    }
+
+    pub(super) fn save_user(&mut self, user: &UserRecord) -> Result<(), Conflict> {
+        let known = self.users.get(&user.name).map_or(0, |it| it.version);
+        if known + 1 != user.version {
+            return Err(Conflict::Repeated);
+        }
+        self.users.put(user.name.clone(), user.clone());
+        Ok(())
     }
 
     fn add_traffic(&mut self, more: &TrafficRecord) {
@@ -70,21 +76,16 @@ impl Tables {
         let mut left = limit;
         let old = self.activity.iter().filter(|(_, it)| it.at < before);
         let doomed: Vec<i64> = old.map(|(seq, _)| *seq).take(left).collect();
-        doomed
-            .iter()
-            .for_each(|seq| drop(self.activity.remove(seq)));
-        left -= doomed.len();
+        left -= self.activity.remove_all(&doomed);
         let old = self.traffic.iter().filter(|((at, _), _)| *at < before);
         let doomed: Vec<_> = old.map(|(place, _)| *place).take(left).collect();
-        doomed.iter().for_each(|it| drop(self.traffic.remove(it)));
-        left -= doomed.len();
+        left -= self.traffic.remove_all(&doomed);
         let old = self.evidence.iter().filter(|((_, at), _)| *at < before);
         let doomed: Vec<_> = old.map(|(place, _)| *place).take(left).collect();
-        doomed.iter().for_each(|it| drop(self.evidence.remove(it)));
-        left -= doomed.len();
+        left -= self.evidence.remove_all(&doomed);
         let old = self.sessions.values().filter(|it| it.expires_at < before);
         let doomed: Vec<_> = old.map(|it| it.hash).take(left).collect();
-        doomed.iter().for_each(|it| drop(self.sessions.remove(it)));
-        limit - (left - doomed.len())
+        left -= self.sessions.remove_all(&doomed);
+        limit - left
     }
 }

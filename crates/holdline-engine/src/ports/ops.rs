@@ -104,7 +104,8 @@ pub enum Op {
         key: String,
         value: String,
     },
-    /// Replaces the one of the same name.
+    /// A new person, or the next version of one. Conflicts with [`Conflict::Repeated`] when the name
+    /// is taken, or somebody else was first with a change.
     User(UserRecord),
     /// Replaces the one of the same token.
     Session(SessionRecord),
@@ -229,7 +230,7 @@ pub enum Conflict {
     },
     /// Another node has the lease.
     Fenced { lease: Lease },
-    /// The provider's message is known already.
+    /// It is known already, or was changed meanwhile.
     Repeated,
     /// The address belongs to another person.
     AddressTaken {

@@ -7,7 +7,8 @@ CREATE TABLE console_user (
     totp        text   COLLATE "C",
     totp_step   bigint NOT NULL,
     created_at  bigint NOT NULL,
-    disabled_at bigint
+    disabled_at bigint,
+    version     bigint NOT NULL
 );
 
 CREATE TABLE console_session (
@@ -32,6 +33,8 @@ CREATE TABLE activity (
     words   text   COLLATE "C" NOT NULL
 );
 
+CREATE INDEX activity_at ON activity (at);
+
 CREATE TABLE traffic (
     minute   bigint NOT NULL,
     channel  text   COLLATE "C" NOT NULL,
@@ -49,6 +52,8 @@ CREATE TABLE evidence (
     threshold double precision NOT NULL,
     PRIMARY KEY (outage, at)
 );
+
+CREATE INDEX evidence_at ON evidence (at);
 
 -- People are looked for by the beginning of their name or external id.
 CREATE INDEX contact_name ON contact (lower(name)) WHERE name IS NOT NULL;

@@ -7,7 +7,8 @@ CREATE TABLE console_user (
     totp        TEXT,
     totp_step   INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
-    disabled_at INTEGER
+    disabled_at INTEGER,
+    version     INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE console_session (
@@ -31,6 +32,8 @@ CREATE TABLE activity (
     words   TEXT    NOT NULL
 );
 
+CREATE INDEX activity_at ON activity (at);
+
 CREATE TABLE traffic (
     minute   INTEGER NOT NULL,
     channel  TEXT    NOT NULL,
@@ -48,6 +51,8 @@ CREATE TABLE evidence (
     threshold REAL    NOT NULL,
     PRIMARY KEY (outage, at)
 ) WITHOUT ROWID;
+
+CREATE INDEX evidence_at ON evidence (at);
 
 -- People are looked for by the beginning of their name or external id.
 CREATE INDEX contact_name ON contact (name COLLATE NOCASE) WHERE name IS NOT NULL;

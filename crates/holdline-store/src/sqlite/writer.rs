@@ -301,7 +301,7 @@ fn may_conflict_late(group: &Group) -> bool {
 fn may_conflict(op: &Op) -> bool {
     match op {
         Op::Accept(accept) => accept.idempotency.is_some(),
-        Op::Fence { .. } | Op::ContactSave(_) | Op::Inbound(_) => true,
+        Op::Fence { .. } | Op::ContactSave(_) | Op::Inbound(_) | Op::User(_) => true,
         Op::Handoff(_) | Op::HandoffDone(_) => false,
         Op::Advance(_)
         | Op::ContactSeen(_)
@@ -328,7 +328,6 @@ fn may_conflict(op: &Op) -> bool {
         | Op::HoldRelease(_)
         | Op::Audit(_)
         | Op::HookForget(_)
-        | Op::User(_)
         | Op::Session(_)
         | Op::SessionEnd(_)
         | Op::Activity(_)

@@ -417,6 +417,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("totp_step", Long),
             ("created_at", Long),
             ("disabled_at", Long),
+            ("version", Long),
         ],
     ),
     Table::new(

@@ -145,6 +145,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// In the extensions of requests that came by TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OverTls;
+
 struct Connection {
     tls: Option<Arc<TlsReloader>>,
     router: Router,
@@ -179,12 +183,16 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (router, peer) = (self.router.clone(), self.peer);
+        let by_tls = self.tls.is_some();
         let pace = Pace {
             grace: self.limits.header_timeout,
             bytes_per_s_min: self.limits.body_bytes_per_s_min,
         };
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if by_tls {
+                request.extensions_mut().insert(OverTls);
+            }
             let paced = |body| Body::new(Paced::new(body, pace));
             router.clone().oneshot(request.map(paced))
         });

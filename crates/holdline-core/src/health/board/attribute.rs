@@ -11,6 +11,7 @@ use crate::health::scope::{Country, Feature, NumberIx, Scope};
 use crate::health::signal::Evidence;
 use crate::health::verdict::Health;
 use crate::routing::RouteIx;
+use alloc::collections::BTreeMap;
 
 /// Barred in one country (Meta's code).
 const COUNTRY_CODES: [&str; 1] = ["130497"];
@@ -188,7 +189,7 @@ impl Board {
         (episode.course.bound, episode.course.ratio) = (bound, ratio);
     }
 
-    /// The strongest evidence against any part of a scope; none where nothing is watched.
+    /// The strongest evidence against any part of a scope; none where nothing speaks against it.
     #[must_use]
     pub fn weight_of(&self, scope: &Scope) -> Option<Weight> {
         let met = self.active.iter().copied();
@@ -203,6 +204,26 @@ impl Board {
             }
         });
         weights.max_by(|a, b| a.nats.total_cmp(&b.nats))
+    }
+
+    /// As [`Board::weight_of`], of every number against which something is said.
+    #[must_use]
+    pub fn weights(&self) -> BTreeMap<NumberIx, Weight> {
+        let mut all = BTreeMap::<NumberIx, Weight>::new();
+        for route in &self.active {
+            let (strand, nats) = self.strongest(*route);
+            let leaf = self.leaf_at(*route);
+            let weight = Weight {
+                signal: strand.name(),
+                nats,
+                threshold: leaf.wanted,
+            };
+            let known = all.entry(leaf.key.number).or_insert(weight);
+            if weight.nats > known.nats {
+                *known = weight;
+            }
+        }
+        all
     }
 
     /// The strand that says most about a leaf, and its nats.

@@ -2,7 +2,6 @@
 
 pub mod atomic;
 pub mod cluster;
-pub mod console;
 mod fixtures;
 pub mod hooks;
 pub mod inbound;
@@ -28,5 +27,4 @@ pub async fn all(new_store: impl AsyncFn() -> Arc<dyn Store>) {
     routes::check(&new_store).await;
     retention::check(&new_store).await;
     cluster::check(&new_store).await;
-    console::check(&new_store).await;
 }

@@ -69,6 +69,12 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         Some(old)
     }
 
+    /// Gives how many there were.
+    pub(in crate::memory) fn remove_all(&mut self, keys: &[K]) -> usize {
+        let there = keys.iter().filter_map(|key| self.remove(key));
+        there.count()
+    }
+
     pub(in crate::memory) fn remove_where(&mut self, doomed: impl Fn(&K, &V) -> bool) {
         let keys: Vec<K> = self
             .iter()

@@ -49,6 +49,8 @@ pub struct UserRecord {
     pub created_at: Timestamp,
     /// May not sign in any more.
     pub disabled_at: Option<Timestamp>,
+    /// Of this record: 1 for a new one, one more at each change.
+    pub version: i64,
 }
 
 /// A browser that somebody signed in with.

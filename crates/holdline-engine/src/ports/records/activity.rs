@@ -1,4 +1,4 @@
-//! What people watch: a log of what happened, in the order in which it was committed; traffic by the
+//! What people watch: a log of what happened, in the order of its commits; traffic by the
 //! minute; the evidence of an outage over time. Plain data.
 
 use holdline_core::id::OutageId;

@@ -3,6 +3,7 @@
 //! operation, and taken back by itself when it conflicts.
 
 use super::batch::Batch;
+use super::cold;
 use super::known::Known;
 use super::people::add_addresses;
 use crate::postgres::error::Fault;
@@ -11,7 +12,7 @@ use crate::rows::contact::{ADDRESS_COLUMNS, address_from};
 use crate::rows::{Row, channel_at, id_at};
 use holdline_core::ContactId;
 use holdline_engine::ports::ops::ContactSave;
-use holdline_engine::ports::records::ContactRecord;
+use holdline_engine::ports::records::{ContactRecord, UserRecord};
 use holdline_engine::ports::{Conflict, Group, Op};
 use tokio_postgres::Client;
 
@@ -28,7 +29,7 @@ impl<T: Into<Fault>> From<T> for Undone {
 }
 
 pub(super) fn is_alone(op: &Op) -> bool {
-    matches!(op, Op::ContactSave(_) | Op::EndpointDelete(_))
+    matches!(op, Op::ContactSave(_) | Op::EndpointDelete(_) | Op::User(_))
 }
 
 pub(super) async fn apply(c: &Client, known: &Known, group: &Group) -> Result<(), Undone> {
@@ -38,7 +39,7 @@ pub(super) async fn apply(c: &Client, known: &Known, group: &Group) -> Result<()
         .0
         .iter()
         .skip(1)
-        .any(|op| matches!(op, Op::ContactSave(_)));
+        .any(|op| matches!(op, Op::ContactSave(_) | Op::User(_)));
     if is_guarded {
         c.batch_execute("SAVEPOINT one_group").await?;
     }
@@ -63,6 +64,9 @@ async fn apply_in_order(c: &Client, known: &Known, group: &Group) -> Result<(), 
         } else if let Op::EndpointDelete(id) = op {
             batch.flush(c, known).await?;
             delete_endpoint(c, id).await?;
+        } else if let Op::User(record) = op {
+            batch.flush(c, known).await?;
+            save_user(c, record).await?;
         } else {
             batch.add(op);
         }
@@ -76,6 +80,14 @@ async fn delete_endpoint(c: &Client, id: &str) -> Result<(), Fault> {
     let sql = "DELETE FROM hook WHERE endpoint = $1 AND dropped_at IS NULL";
     Statement::new(sql).one(text(id)).run(c).await?;
     Ok(())
+}
+
+/// The next version, or it conflicts.
+async fn save_user(c: &Client, record: &UserRecord) -> Result<(), Undone> {
+    match cold::save_user(record).run(c).await? {
+        0 => Err(Undone::Conflict(Conflict::Repeated)),
+        _ => Ok(()),
+    }
 }
 
 async fn save(c: &Client, save: &ContactSave) -> Result<(), Undone> {

@@ -75,6 +75,7 @@ impl<'a> Batch<'a> {
             Op::HookDropped { seq, at, error } => self.queue.dropped(*seq, *at, error),
             Op::ContactSave(_)
             | Op::EndpointDelete(_)
+            | Op::User(_)
             | Op::Handoff(_)
             | Op::HandoffDone(_)
             | Op::Endpoint(_)
@@ -93,7 +94,6 @@ impl<'a> Batch<'a> {
             | Op::Audit(_)
             | Op::Setting { .. }
             | Op::HookForget(_)
-            | Op::User(_)
             | Op::Session(_)
             | Op::SessionEnd(_)
             | Op::Activity(_)
@@ -110,7 +110,10 @@ impl<'a> Batch<'a> {
         all.extend(later.into_iter().map(Counted::from));
         all.extend(batch.seen.statements().into_iter().map(Counted::from));
         all.extend(batch.queue.statements(known).into_iter().map(Counted::from));
-        let cold = batch.cold.into_iter().flat_map(cold::statements);
+        // The log's writers take turns: who has the turn waits for nobody any more.
+        let is_log = |op: &&Op| matches!(op, Op::Activity(_));
+        let (logs, others): (Vec<_>, Vec<_>) = batch.cold.into_iter().partition(is_log);
+        let cold = others.into_iter().chain(logs).flat_map(cold::statements);
         all.extend(cold.map(Counted::from));
         let (statements, wanted): (Vec<_>, Vec<_>) =
             all.into_iter().map(|it| (it.statement, it.rows)).unzip();

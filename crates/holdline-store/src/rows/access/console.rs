@@ -11,7 +11,7 @@ use holdline_engine::ports::store::Fate;
 
 /// The columns that [`user_from`] reads.
 pub(crate) const USER_COLUMNS: &str =
-    "name, role, password, totp, totp_step, created_at, disabled_at";
+    "name, role, password, totp, totp_step, created_at, disabled_at, version";
 /// The columns that [`session_from`] reads.
 pub(crate) const SESSION_COLUMNS: &str =
     "hash, name, created_at, seen_at, expires_at, address, agent";
@@ -34,6 +34,7 @@ pub(crate) fn user_from(row: &Row<'_>) -> Result<UserRecord> {
         totp_step: row.get(4)?,
         created_at: time_at(row, 5)?,
         disabled_at: maybe_time_at(row, 6)?,
+        version: row.get(7)?,
     })
 }
 

@@ -9,10 +9,43 @@ use crate::rows::event::{HOOK_COLUMNS, event_text, hook_from};
 use crate::rows::{time_at, words_text};
 use crate::sqlite::cluster::in_partitions;
 use holdline_core::Timestamp;
+use holdline_engine::ports::Op;
 use holdline_engine::ports::records::{EndpointRecord, Event, HookRecord, OpenHook};
 use rusqlite::{Connection, Params, Result, params};
 
-pub(super) fn queue(
+/// Writes an operation on the queue; others do nothing.
+pub(super) fn apply(c: &Connection, op: &Op) -> Result<()> {
+    if let Op::Hook {
+        endpoint,
+        subject,
+        event,
+        due_at,
+    } = op
+    {
+        return queue(c, endpoint, *subject, event, *due_at);
+    }
+    if let Op::HookDone(seq) = op {
+        return done(c, *seq);
+    }
+    if let Op::HookRetry {
+        seq,
+        due_at,
+        tries,
+        error,
+    } = op
+    {
+        return retry(c, *seq, *due_at, *tries, error);
+    }
+    if let Op::HookDropped { seq, at, error } = op {
+        return dropped(c, *seq, *at, error);
+    }
+    if let Op::HookForget(seq) = op {
+        return forget(c, *seq);
+    }
+    Ok(())
+}
+
+fn queue(
     c: &Connection,
     endpoint: &str,
     subject: u128,
@@ -29,24 +62,18 @@ pub(super) fn queue(
     )
 }
 
-pub(super) fn done(c: &Connection, seq: i64) -> Result<()> {
+fn done(c: &Connection, seq: i64) -> Result<()> {
     let sql = "DELETE FROM hook WHERE seq = ?1 AND dropped_at IS NULL RETURNING endpoint, subject";
     leave(c, sql, [seq])
 }
 
-pub(super) fn retry(
-    c: &Connection,
-    seq: i64,
-    due_at: Timestamp,
-    tries: u32,
-    error: &str,
-) -> Result<()> {
+fn retry(c: &Connection, seq: i64, due_at: Timestamp, tries: u32, error: &str) -> Result<()> {
     let sql = "UPDATE hook SET due_at = ?2, tries = ?3, error = ?4
          WHERE seq = ?1 AND dropped_at IS NULL";
     run(c, sql, params![seq, due_at.0, tries, error])
 }
 
-pub(super) fn dropped(c: &Connection, seq: i64, at: Timestamp, error: &str) -> Result<()> {
+fn dropped(c: &Connection, seq: i64, at: Timestamp, error: &str) -> Result<()> {
     let sql = "UPDATE hook SET dropped_at = ?2, error = ?3, head = 0
          WHERE seq = ?1 AND dropped_at IS NULL RETURNING endpoint, subject";
     leave(c, sql, params![seq, at.0, error])
@@ -81,7 +108,7 @@ pub(super) fn delete_endpoint(c: &Connection, id: &str) -> Result<()> {
     )
 }
 
-pub(super) fn forget(c: &Connection, seq: i64) -> Result<()> {
+fn forget(c: &Connection, seq: i64) -> Result<()> {
     let sql = "DELETE FROM hook WHERE seq = ?1 AND dropped_at IS NOT NULL";
     run(c, sql, [seq])
 }

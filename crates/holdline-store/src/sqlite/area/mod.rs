@@ -82,21 +82,11 @@ fn apply(
         Op::AddressNote(note) => people::note(c, note),
         Op::Raw(raw) => inbound::keep_raw(c, raw),
         Op::RawDone(id) => inbound::raw_done(c, *id),
-        Op::Hook {
-            endpoint,
-            subject,
-            event,
-            due_at,
-        } => hooks::queue(c, endpoint, *subject, event, *due_at),
-        Op::HookDone(seq) => hooks::done(c, *seq),
-        Op::HookRetry {
-            seq,
-            due_at,
-            tries,
-            error,
-        } => hooks::retry(c, *seq, *due_at, *tries, error),
-        Op::HookDropped { seq, at, error } => hooks::dropped(c, *seq, *at, error),
-        Op::HookForget(seq) => hooks::forget(c, *seq),
+        Op::Hook { .. }
+        | Op::HookDone(_)
+        | Op::HookRetry { .. }
+        | Op::HookDropped { .. }
+        | Op::HookForget(_) => hooks::apply(c, op),
         Op::Endpoint(record) => hooks::save_endpoint(c, record),
         Op::EndpointDelete(id) => hooks::delete_endpoint(c, id),
         Op::Media(record) => library::save_media(c, record),
@@ -118,12 +108,10 @@ fn apply(
         Op::HoldRelease(scope) => routes::release(c, scope),
         Op::Audit(record) => routes::keep_audit(c, record),
         Op::Setting { key, value } => routes::set(c, key, value),
-        Op::User(_)
-        | Op::Session(_)
-        | Op::SessionEnd(_)
-        | Op::Activity(_)
-        | Op::Traffic(_)
-        | Op::Evidence(_) => library::console::apply(c, op),
+        Op::User(record) => return library::console::save_user(c, record),
+        Op::Session(_) | Op::SessionEnd(_) | Op::Activity(_) | Op::Traffic(_) | Op::Evidence(_) => {
+            library::console::apply(c, op)
+        }
     }
     .map_err(WriteError::Sql)
 }

@@ -13,6 +13,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Nothing but our own files; no inline script or style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -44,7 +46,8 @@ pub(super) async fn same_origin(
     request: Request,
     next: Next,
 ) -> Response {
-    if is_safe(request.method()) || is_own(request.headers()) {
+    let authority = request.uri().authority().map(|it| it.as_str());
+    if is_safe(request.method()) || is_own(request.headers(), authority) {
         return next.run(request).await;
     }
     tracing::warn!(
@@ -61,11 +64,29 @@ pub(super) async fn same_origin(
     )
 }
 
+/// A page that takes too long is given up.
+pub(super) async fn in_time(
+    State((state, time_max)): State<(AppState, Duration)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match timeout(time_max, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let text = "It took too long, perhaps because the database is busy. If you sent \
+                        something, look first whether it was done.";
+            let code = StatusCode::SERVICE_UNAVAILABLE;
+            layout::plain(&state, code, "Not now", &html! { p { (text) } })
+        }
+    }
+}
+
 fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }
 
-fn is_own(headers: &HeaderMap) -> bool {
+/// `authority`: what HTTP/2 says in place of the header `Host`.
+fn is_own(headers: &HeaderMap, authority: Option<&str>) -> bool {
     let text = |name: &HeaderName| headers.get(name).map(|it| it.to_str().unwrap_or("?"));
     if let Some(site) = text(&FETCH_SITE) {
         return ["same-origin", "none"].contains(&site);
@@ -74,7 +95,7 @@ fn is_own(headers: &HeaderMap) -> bool {
         return true;
     };
     let host = origin.split_once("://").map(|(_, host)| host);
-    host.is_some() && host == text(&HOST)
+    host.is_some() && host == text(&HOST).or(authority)
 }
 
 pub(super) async fn unknown_page(State(state): State<AppState>, signed: Signed) -> Response {
@@ -96,7 +117,7 @@ mod tests {
         for (name, value) in given {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        assert_eq!(is_own(&headers), expect, "{given:?}");
+        assert_eq!(is_own(&headers, None), expect, "{given:?}");
     }
 
     #[test]

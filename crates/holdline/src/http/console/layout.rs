@@ -33,14 +33,24 @@ const PAGES: [(Nav, &str, &str, &str); 6] = [
     (Nav::Sandbox, "/console/sandbox", "Sandbox", "x"),
 ];
 
+/// Errors never take a part of the page away, and what a reader has opened stays open.
+const HTMX: &str = r#"{"includeIndicatorCSS":false,"history":false,
+    "noSwap":[204,304,"4xx","5xx"],
+    "morphIgnore":["data-htmx-powered","open","data-current"]}"#;
+
 /// A part of a page that is fetched again when its topic changes. The page's own address is asked,
 /// and the part with this id is taken from the answer.
 pub(super) fn live(id: &str, topic: live::Topic, url: &str, content: &Markup) -> Markup {
     html! {
         div id=(id) data-live=(topic.name()) hx-get=(url) hx-select={ "#" (id) }
-            hx-trigger={ "live-" (topic.name()) " from:body throttle:500ms" }
+            hx-trigger={ "live-" (topic.name()) " from:body throttle:1s" }
             hx-swap="outerMorph ignoreTitle:true" { (content) }
     }
+}
+
+/// The head of a table.
+pub(super) fn head(names: &[&str]) -> Markup {
+    html! { thead { tr { @for name in names { th scope="col" { (name) } } } } }
 }
 
 /// What went wrong with what somebody sent.
@@ -62,18 +72,19 @@ pub(super) async fn page(
     let body = html! {
         a.skip href="#main" { "Skip to the content" }
         header.top {
-            a.brand href="/console/" { img src=(assets::url("logo.svg")) alt="" width="24" height="24"; "Holdline" }
+            a.brand href="/console/" { (logo()) "Holdline" }
             nav aria-label="Pages" { (pages(state, nav)) }
             (person(signed, nav))
         }
         (banner)
-        p.connection id="connection" role="status" hidden {
-            "The connection to the server is lost; trying again. What you see may be old."
-        }
+        p.connection id="connection" role="status"
+            data-lost="The connection to the server is lost; trying again. What you see may be old."
+            data-full="Too many look at this moment: this page does not follow. Reload it." {}
         main id="main" tabindex="-1" { (content) }
+        footer.quiet { "All times are UTC." }
         div.hidden id="said" role="log" aria-live="polite" aria-label="What happened" {}
         (palette(state, signed))
-        (keys())
+        (keys(state))
     };
     let html = document(&standing, title, Some(seq), &body);
     html.into_response()
@@ -87,12 +98,16 @@ pub(super) fn plain(_: &AppState, code: StatusCode, title: &str, content: &Marku
     };
     let body = html! {
         main.plain id="main" {
-            p.brand { img src=(assets::url("logo.svg")) alt="" width="24" height="24"; "Holdline" }
+            p.brand { (logo()) "Holdline" }
             h1 { (title) }
             (content)
         }
     };
     (code, document(&standing, title, None, &body)).into_response()
+}
+
+fn logo() -> Markup {
+    html! { img src=(assets::url("logo.svg")) alt="" width="24" height="24"; }
 }
 
 fn document(standing: &Standing, title: &str, seq: Option<i64>, body: &Markup) -> Markup {
@@ -105,7 +120,7 @@ fn document(standing: &Standing, title: &str, seq: Option<i64>, body: &Markup) -
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="htmx-config" content=r#"{"includeIndicatorCSS":false,"history":false}"#;
+                meta name="htmx-config" content=(HTMX);
                 title {
                     @if seq.is_some() { (overall.mark()) " " }
                     (title) " – Holdline"
@@ -172,23 +187,25 @@ fn palette(state: &AppState, signed: &Signed) -> Markup {
                 (command("/console/contacts/import", "Import contacts"))
                 (command("/console/account", "Your account"))
                 @if signed.may(Act::Administer) { (command("/console/users", "People")) }
-                li role="option" data-search="/console/messages?q=" {
-                    a href="/console/messages" tabindex="-1" { "Search messages for “" span {} "”" }
-                }
-                li role="option" data-search="/console/contacts?q=" {
-                    a href="/console/contacts" tabindex="-1" { "Search contacts for “" span {} "”" }
-                }
+                (search("/console/messages", "messages"))
+                (search("/console/contacts", "contacts"))
             }
         }
     }
 }
 
 fn command(path: &str, words: &str) -> Markup {
-    html! { li role="option" { a href=(path) tabindex="-1" { (words) } } }
+    html! { li role="option" data-href=(path) { (words) } }
+}
+
+fn search(path: &str, what: &str) -> Markup {
+    html! {
+        li role="option" data-search={ (path) "?q=" } { "Search " (what) " for “" span {} "”" }
+    }
 }
 
 /// What `?` shows.
-fn keys() -> Markup {
+fn keys(state: &AppState) -> Markup {
     let rows = [
         ("Ctrl K or ⌘ K", "go to a page, or search"),
         ("/", "to the search of the page"),
@@ -201,7 +218,7 @@ fn keys() -> Markup {
             h2 id="keys-title" { "Keys" }
             dl {
                 @for (key, words) in rows { dt { kbd { (key) } } dd { (words) } }
-                @for (_, _, words, key) in PAGES {
+                @for (_, _, words, key) in shown_pages(state) {
                     dt { kbd { "g " (key) } } dd { "to " (words) }
                 }
             }

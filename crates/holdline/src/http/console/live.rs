@@ -4,7 +4,7 @@
 use super::access::Signed;
 use crate::http::state::AppState;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream};
@@ -25,8 +25,10 @@ const LOOKERS_MAX: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A sign of life on a quiet stream, and a look whether its session is still good.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
-/// Lines that are sent to a reader who was away; the page shows the rest.
+/// Lines that a reader who was away gets at most, the newest; the page shows those before.
 const MISSED_MAX: usize = 200;
+/// Lines that are read at a time.
+const LINES: usize = 100;
 /// The log of a reader who names no line begins with the newest.
 const NEWEST: usize = 1;
 
@@ -82,7 +84,7 @@ impl Hub {
                 let known = *hub.pulse.borrow();
                 let seq = newest_after(&state, known.seq).await;
                 let pulse = Pulse {
-                    stamps: stamps(&state),
+                    stamps: stamps(&state, seq),
                     seq,
                 };
                 hub.pulse.send_if_modified(|last| {
@@ -142,16 +144,19 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Response {
     let Some(looker) = Looker::new(&state.console.hub) else {
-        let retry = [(header::RETRY_AFTER, "30")];
-        let words = "too many look at this moment; reload the page now and then\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, retry, words).into_response();
+        // An answer that a script can tell from a server that is away.
+        let full = stream::iter([Ok::<_, Infallible>(
+            Event::default().event("full").data("full"),
+        )]);
+        return Sse::new(full).into_response();
     };
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
     let last = last.and_then(|it| it.parse().ok());
-    let seq = match last.or(from.after) {
-        Some(seq) => seq,
-        None => newest(&state).await,
-    };
+    let newest = newest(&state).await;
+    let seq = last.or(from.after).unwrap_or(newest);
+    // A line that is not there yet is of another database, from before a restore.
+    let seq = if seq > newest { newest } else { seq };
+    let seq = seq.max(newest.saturating_sub(MISSED_MAX as i64));
     let pulse = state.console.hub.pulse.subscribe();
     let seen = Pulse {
         stamps: [0; 3],
@@ -199,7 +204,9 @@ impl Reader {
             match timeout(ALIVE_EVERY, self.pulse.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => self.ended = true,
-                Err(_) => self.ready.push_back(Event::default().comment("alive")),
+                Err(_) => self
+                    .ready
+                    .push_back(Event::default().event("alive").data("alive")),
             }
         }
     }
@@ -235,7 +242,7 @@ impl Reader {
     /// What cannot be read now is read at the next look: the line is remembered, not the look.
     async fn take_lines(&mut self) {
         let store = self.state.engine.store();
-        let found = store.activity(Some(self.seen.seq), MISSED_MAX).await;
+        let found = store.activity(Some(self.seen.seq), LINES).await;
         for line in found.unwrap_or_default() {
             self.seen.seq = line.seq;
             self.ready.push_back(event_of(&line));
@@ -245,7 +252,11 @@ impl Reader {
     async fn still_signed(&self) -> bool {
         let store = self.state.engine.store();
         match store.session(&self.signed.session.hash).await {
-            Ok(session) => session.is_some_and(|it| it.expires_at > self.state.engine.now()),
+            Ok(session) => session.is_some_and(|it| {
+                let idle_ms = self.state.config.console.session_idle_ms();
+                let now = self.state.engine.now();
+                it.expires_at > now && now.since_ms(it.seen_at) <= idle_ms
+            }),
             // A store that is away says nothing about sessions.
             Err(_) => true,
         }
@@ -277,7 +288,7 @@ async fn newest_after(state: &AppState, known: i64) -> i64 {
     newest(state).await.max(known)
 }
 
-fn stamps(state: &AppState) -> [u64; 3] {
+fn stamps(state: &AppState, seq: i64) -> [u64; 3] {
     let hash = |write: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
         write(&mut hasher);
@@ -286,6 +297,7 @@ fn stamps(state: &AppState) -> [u64; 3] {
     let (routes, totals) = (state.engine.routes(), state.engine.totals());
     let counts = state.engine.counts();
     let overview = hash(&|to| {
+        seq.hash(to);
         for route in &routes {
             (route.health.name(), route.since, &route.reason).hash(to);
             (route.waiting, route.in_flight, route.oldest_waiting_at).hash(to);

@@ -27,14 +27,18 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use holdline_engine::ports::StoreError;
+use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 
-/// To be nested at `/console/`.
+/// To be nested at `/console/`. What streams takes its time; every other page ends within that of
+/// the API.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
-    Router::new()
+    let import = get(contacts::import_page)
+        .post(contacts::begin)
+        .layer(DefaultBodyLimit::max(contacts::FORM_BYTES_MAX));
+    let timed = Router::new()
         .route("/", get(overview::page))
         .route("/banner", get(banner::part))
-        .route("/live", get(live::stream))
         .route("/static/{name}", get(assets::serve))
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::one))
@@ -44,12 +48,6 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .route("/outages/release", post(outages::release))
         .route("/outages/{id}", get(outages::one))
         .route("/contacts", get(contacts::list))
-        .route(
-            "/contacts/import",
-            get(contacts::import_page)
-                .post(contacts::begin)
-                .layer(DefaultBodyLimit::max(contacts::FORM_BYTES_MAX)),
-        )
         .route("/contacts/import/{id}", get(contacts::progress))
         .route("/contacts/import/{id}/bad.csv", get(contacts::bad_lines))
         .route("/contacts/{id}", get(contacts::one))
@@ -62,7 +60,15 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .route("/sandbox/break", post(sandbox::break_it))
         .route("/sandbox/mend", post(sandbox::mend))
         .merge(access::router())
-        .fallback(guard::unknown_page)
+        .fallback(guard::unknown_page);
+    let time_max = Duration::from_millis(state.config.http.request_timeout_ms);
+    timed
+        .layer(from_fn_with_state(
+            (state.clone(), time_max),
+            guard::in_time,
+        ))
+        .route("/live", get(live::stream))
+        .route("/contacts/import", import)
         .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(from_fn(guard::headers))
         .layer(CompressionLayer::new())
@@ -88,9 +94,11 @@ pub(crate) async fn to_root(_: Request) -> Response {
 
 /// Characters of a reason that are not spaces at its ends.
 const REASON_CHARS_MIN: usize = 3;
+const REASON_CHARS_MAX: usize = 500;
 
 /// Why a reason is none.
 fn reason_fault(reason: &str) -> Option<&'static str> {
-    let says = reason.trim().chars().count() >= REASON_CHARS_MIN;
-    (!says).then_some("Say in a few words why, for whoever reads it later.")
+    let chars = reason.trim().chars().count();
+    let fits = (REASON_CHARS_MIN..=REASON_CHARS_MAX).contains(&chars);
+    (!fits).then_some("Say in a few words why, for whoever reads it later.")
 }

@@ -3,7 +3,7 @@
 use holdline_core::ChannelKind;
 use holdline_core::health::Health;
 use holdline_engine::request::RouteStatus;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How it looks as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
     let mut best = BTreeMap::<ChannelKind, Overall>::new();
     let mut worst = Overall::Up;
     for route in routes {
-        let one = overall_of(route.health);
+        let one = overall_of(route);
         worst = worst.max(one);
         best.entry(route.channel)
             .and_modify(|known| *known = one.min(*known))
@@ -88,43 +88,81 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
     let down = named(&|it| it == Overall::Down);
     let works = named(&|it| it != Overall::Down);
     let ill = named(&|it| it == Overall::Degraded);
-    let overall = if down.is_empty() {
-        worst.min(Overall::Degraded)
-    } else {
-        Overall::Down
+    let overall = match (down.is_empty(), routes.is_empty()) {
+        (_, true) | (false, _) => Overall::Down,
+        (true, false) => worst.min(Overall::Degraded),
     };
-    let headline = match (routes.is_empty(), down.is_empty(), works.is_empty()) {
-        (true, ..) => "No channel is set up, so nobody can be reached.".to_owned(),
-        (_, true, _) if worst == Overall::Up => {
-            "Everybody can be reached: every channel works.".to_owned()
-        }
-        (_, true, _) if ill.is_empty() => {
-            "Everybody can be reached; one sender has trouble.".to_owned()
-        }
-        (_, true, _) => format!("{} in trouble. Everything is still sent.", has(&ill)),
-        (_, _, true) => {
-            "Nobody can be reached: every channel is down. Messages are kept.".to_owned()
-        }
-        _ => format!(
-            "{} down. People are reached by {}.",
-            has(&down),
+    let headline = if routes.is_empty() {
+        "No channel is set up, so nobody can be reached.".to_owned()
+    } else if down.is_empty() {
+        well(worst, &ill)
+    } else if works.is_empty() {
+        "Nobody can be reached: every channel is down. Messages are kept.".to_owned()
+    } else {
+        format!(
+            "{} {}. People are reached by {}.",
+            list(&down),
+            why(routes),
             list(&works)
-        ),
+        )
     };
     Standing { overall, headline }
 }
 
-const fn overall_of(health: Health) -> Overall {
-    match health {
-        Health::Up => Overall::Up,
-        Health::Suspect | Health::Degraded | Health::Recovering => Overall::Degraded,
-        Health::Down | Health::AccountFault | Health::SelfImpaired => Overall::Down,
+fn well(worst: Overall, ill: &[String]) -> String {
+    match (worst, ill.is_empty()) {
+        (Overall::Up, _) => "Everybody can be reached: every channel works.".to_owned(),
+        (_, true) => "Everybody can be reached; one sender has trouble.".to_owned(),
+        (_, false) => {
+            let verb = if ill.len() == 1 { "has" } else { "have" };
+            format!(
+                "Everybody can be reached; {} {verb} trouble in part.",
+                list(ill)
+            )
+        }
     }
 }
 
-fn has(names: &[String]) -> String {
-    let verb = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", list(names))
+/// What is wrong with what is down, where it is one thing.
+fn why(routes: &[RouteStatus]) -> &'static str {
+    let down = routes.iter().filter(|it| overall_of(it) == Overall::Down);
+    let healths: BTreeSet<&str> = down.map(|it| it.health.name()).collect();
+    let is = |health: Health| healths.len() == 1 && healths.contains(health.name());
+    if is(Health::AccountFault) {
+        "refuses our own account"
+    } else if is(Health::SelfImpaired) {
+        "cannot be reached from here: our own network is cut off"
+    } else {
+        "is down"
+    }
+}
+
+/// A route is down when all of it is; that a country or a feature is makes it ill.
+fn overall_of(route: &RouteStatus) -> Overall {
+    let bad = |health: Health| {
+        matches!(
+            health,
+            Health::Down | Health::AccountFault | Health::SelfImpaired
+        )
+    };
+    if route.health == Health::Up {
+        return Overall::Up;
+    }
+    let whole = route
+        .scopes
+        .iter()
+        .any(|it| bad(it.health) && is_whole(&it.name));
+    let overruled = route.hold.is_some() || route.scopes.is_empty();
+    if bad(route.health) && (whole || overruled) {
+        return Overall::Down;
+    }
+    Overall::Degraded
+}
+
+/// The name of a scope that leaves nothing of its senders out: `channel/sender/all`.
+fn is_whole(scope: &str) -> bool {
+    let mut parts = scope.split('/').skip(2);
+    parts.next().is_none_or(|feature| feature == "all") && parts.next().is_none()
 }
 
 /// `A`, `A and B`, `A, B and C`.
@@ -140,13 +178,27 @@ pub(super) fn list(names: &[String]) -> String {
 mod tests {
     use super::*;
     use holdline_core::Timestamp;
+    use holdline_core::health::Course;
+    use holdline_engine::request::ScopeStatus;
 
-    fn check(healths: &[(ChannelKind, Health)], overall: Overall, headline: &str) {
-        let route = |(channel, health): &(ChannelKind, Health)| RouteStatus {
+    const WA: ChannelKind = ChannelKind::WHATSAPP;
+    const SMS: ChannelKind = ChannelKind::SMS;
+    const MAIL: ChannelKind = ChannelKind::EMAIL;
+
+    fn route(channel: ChannelKind, health: Health, scope: &str) -> RouteStatus {
+        let scope = (!scope.is_empty()).then(|| ScopeStatus {
+            name: scope.into(),
+            words: String::new(),
+            health,
+            since: Timestamp(0),
+            reason: String::new(),
+            course: Course::default(),
+        });
+        RouteStatus {
             name: format!("{channel}/1/all"),
-            channel: *channel,
+            channel,
             sender: "1".into(),
-            health: *health,
+            health,
             since: Timestamp(0),
             reason: String::new(),
             waiting: 0,
@@ -154,45 +206,75 @@ mod tests {
             oldest_waiting_at: None,
             rate_per_s: 1.0,
             hold: None,
-            scopes: Vec::new(),
-        };
-        let routes: Vec<RouteStatus> = healths.iter().map(route).collect();
-        let standing = of(&routes);
+            scopes: scope.into_iter().collect(),
+        }
+    }
+
+    fn check(routes: &[RouteStatus], overall: Overall, headline: &str) {
+        let standing = of(routes);
         assert_eq!(
             (standing.overall, standing.headline.as_str()),
             (overall, headline)
         );
     }
 
+    fn with_others(whatsapp: RouteStatus) -> [RouteStatus; 3] {
+        let up = |channel| route(channel, Health::Up, "");
+        [whatsapp, up(SMS), up(MAIL)]
+    }
+
     #[test]
     fn one_sentence_says_who_is_reached_by_what() {
-        const WA: ChannelKind = ChannelKind::WHATSAPP;
-        const SMS: ChannelKind = ChannelKind::SMS;
-        const MAIL: ChannelKind = ChannelKind::EMAIL;
-        let all = |whatsapp| [(WA, whatsapp), (SMS, Health::Up), (MAIL, Health::Up)];
         check(
             &[],
-            Overall::Up,
+            Overall::Down,
             "No channel is set up, so nobody can be reached.",
         );
-        check(
-            &all(Health::Up),
-            Overall::Up,
-            "Everybody can be reached: every channel works.",
-        );
+        let all = |health, scope| with_others(route(WA, health, scope));
+        let well = "Everybody can be reached: every channel works.";
+        check(&all(Health::Up, ""), Overall::Up, well);
         let down = "WhatsApp is down. People are reached by E-mail and SMS.";
-        check(&all(Health::Down), Overall::Down, down);
-        check(&all(Health::AccountFault), Overall::Down, down);
-        let ill = "WhatsApp is in trouble. Everything is still sent.";
-        check(&all(Health::Degraded), Overall::Degraded, ill);
-        let one = [(WA, Health::Up), (WA, Health::Down)];
-        let words = "Everybody can be reached; one sender has trouble.";
-        check(&one, Overall::Degraded, words);
-        let none = "Nobody can be reached: every channel is down. Messages are kept.";
+        check(&all(Health::Down, "whatsapp/1/all"), Overall::Down, down);
+        let ours = "WhatsApp refuses our own account. People are reached by E-mail and SMS.";
         check(
-            &[(WA, Health::Down), (SMS, Health::Down)],
+            &all(Health::AccountFault, "whatsapp/1/all"),
             Overall::Down,
-            none,
+            ours,
         );
+        let ill = "Everybody can be reached; WhatsApp has trouble in part.";
+        check(
+            &all(Health::Degraded, "whatsapp/1/all"),
+            Overall::Degraded,
+            ill,
+        );
+        let none = "Nobody can be reached: every channel is down. Messages are kept.";
+        let both = [
+            route(WA, Health::Down, "whatsapp/*/all"),
+            route(SMS, Health::Down, "sms/1/all"),
+        ];
+        check(&both, Overall::Down, none);
+    }
+
+    #[test]
+    fn one_country_or_feature_that_is_down_is_no_channel_that_is_down() {
+        let ill = "Everybody can be reached; WhatsApp has trouble in part.";
+        for scope in [
+            "whatsapp/1/all/+44",
+            "whatsapp/1/marketing",
+            "whatsapp/*/media/+44",
+        ] {
+            let routes = with_others(route(WA, Health::Down, scope));
+            check(&routes, Overall::Degraded, ill);
+        }
+    }
+
+    #[test]
+    fn one_sender_of_two_that_is_down_leaves_its_channel() {
+        let routes = [
+            route(WA, Health::Up, ""),
+            route(WA, Health::Down, "whatsapp/2/all"),
+        ];
+        let words = "Everybody can be reached; one sender has trouble.";
+        check(&routes, Overall::Degraded, words);
     }
 }

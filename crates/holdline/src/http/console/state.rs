@@ -5,8 +5,8 @@ use super::access::Throttle;
 use super::contacts::Jobs;
 use super::live::Hub;
 use crate::http::auth::hash_token;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use holdline_channels::http::Client;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Passwords that are hashed at a time: each takes some 20 MiB and a core.
@@ -17,12 +17,15 @@ pub(crate) struct Console {
     /// SHA-256 of the token that makes the first owner.
     setup: Mutex<Option<[u8; 32]>>,
     pub(super) throttle: Throttle,
-    /// The last step of each name whose code was taken: two who come at one time with the same code
-    /// are not both let in.
-    steps: Mutex<BTreeMap<String, i64>>,
-    pub(super) hashing: Semaphore,
+    pub(super) hashing: Arc<Semaphore>,
+    /// One at a time posts events again: a second click finds them gone.
+    pub(super) replays: tokio::sync::Mutex<()>,
+    /// One at a time changes who may sign in: some owner always stays.
+    pub(super) users: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
     pub(super) imports: Jobs,
+    /// Speaks to the sandbox, where there is one.
+    pub(super) sandbox: OnceLock<Option<Arc<Client>>>,
 }
 
 impl Default for Console {
@@ -30,10 +33,12 @@ impl Default for Console {
         Self {
             setup: Mutex::default(),
             throttle: Throttle::default(),
-            steps: Mutex::default(),
-            hashing: Semaphore::new(HASHES_MAX),
+            hashing: Arc::new(Semaphore::new(HASHES_MAX)),
+            replays: tokio::sync::Mutex::default(),
+            users: tokio::sync::Mutex::default(),
             hub: Hub::default(),
             imports: Jobs::default(),
+            sandbox: OnceLock::new(),
         }
     }
 }
@@ -59,13 +64,6 @@ impl Console {
         is_it
     }
 
-    /// True for the first who comes with a code of this step.
-    pub(super) fn take_step(&self, name: &str, step: i64) -> bool {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = steps.insert(name.to_owned(), step);
-        last.is_none_or(|last| last < step)
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<[u8; 32]>> {
         self.setup.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,12 +81,5 @@ mod tests {
         assert!(!console.is_setup("other") && !console.take_setup("other"));
         assert!(console.is_setup("link") && console.take_setup("link"));
         assert!(!console.is_setup("link") && !console.take_setup("link"));
-    }
-
-    #[test]
-    fn a_code_is_taken_once() {
-        let console = Console::default();
-        assert!(console.take_step("ada", 7) && console.take_step("bob", 7));
-        assert!(!console.take_step("ada", 7) && console.take_step("ada", 8));
     }
 }

@@ -3,12 +3,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { PASSWORD, post, trySignIn } from '../people.mjs';
+import { PASSWORD, post, signedIn, trySignIn } from '../people.mjs';
 import { totpCode } from '../totp.mjs';
+import { waitFor } from '../wait.mjs';
 
 /** Failures that cost nothing, and those of one address. */
 const FREE = 5;
 const FREE_OF_ADDRESS = 20;
+/** A stream looks every 15 s whether its session is still good. */
+const ENDED_MS_MAX = 40_000;
+const LIST_BYTES = 5 * 1024 * 1024;
 
 export const tests = {
   async 'the set-up link makes the first owner, once'(stage) {
@@ -57,13 +61,13 @@ export const tests = {
     await page.goto('/console/account');
     const form = page.locator('form[action="/console/account/code"]');
     const secret = await form.locator('code').innerText();
-    await form.getByLabel('Code').fill('000000');
+    await form.getByRole('textbox', { name: 'Code' }).fill('000000');
     await form.getByLabel('Present password').fill(PASSWORD);
     await form.getByRole('button', { name: 'Set up' }).click();
     await page.getByRole('alert').getByText('does not fit').waitFor();
     const shown = await form.locator('code').innerText();
     assert.notEqual(shown, secret, 'a secret that was sent back is not used again');
-    await form.getByLabel('Code').fill(totpCode(shown));
+    await form.getByRole('textbox', { name: 'Code' }).fill(totpCode(shown));
     await form.getByLabel('Present password').fill(PASSWORD);
     await form.getByRole('button', { name: 'Set up' }).click();
     await page.getByText('A code is asked for when you sign in').waitFor();
@@ -81,16 +85,23 @@ export const tests = {
 
   async 'who fails again and again has to wait, and nobody else'(stage) {
     const { at } = await stage.fresh();
-    for (let n = 0; n < FREE; n += 1) {
-      assert.equal((await trySignIn(at, 'ada', { password: `guess ${n}` })).status, 401);
+    const refused = async (n) => (await trySignIn(at, 'ada', { password: `guess ${n}` })).status;
+    for (let n = 0; n < FREE; n += 1) assert.equal(await refused(n), 401);
+    assert.equal(await refused(FREE), 429);
+    // Each further failure has to be waited for; three make the wait as long as 8 s.
+    for (let n = 0; n < 3; n += 1) {
+      await waitFor('the next try', async () => (await refused(n)) === 401);
     }
     const page = await stage.page(at);
     await page.goto('/console/sign-in');
     const answer = page.waitForResponse((it) => it.request().method() === 'POST');
     await fillIn(page, 'ada', PASSWORD);
     assert.equal((await answer).status(), 429);
-    await page.getByRole('alert').getByText(/Too many tries\. Wait \d+ s/).waitFor();
+    await page.getByRole('alert').getByText(/Too many tries\. Wait \d s/).waitFor();
+    assert.ok((await answer).headers()['retry-after'], 'it says when to come back');
     assert.equal((await trySignIn(at, 'bob')).status, 401, 'another name goes on');
+    const letIn = async () => (await trySignIn(at, 'ada')).status === 303;
+    await waitFor('the right person to be let in', letIn);
   },
 
   async 'an address from which many sign in rightly is not slowed'(stage) {
@@ -104,16 +115,43 @@ export const tests = {
 
   async 'signing out everywhere else ends the other sessions, and their open pages'(stage) {
     const { at, owner } = await stage.fresh();
-    const other = await stage.page(at);
-    await other.goto('/console/sign-in');
-    await fillIn(other, 'ada', PASSWORD);
-    await other.getByRole('heading', { name: 'What happened' }).waitFor();
-    const page = await stage.page(at, owner);
-    await page.goto('/console/account');
-    await page.getByRole('button', { name: 'Sign out everywhere else' }).click();
-    await page.getByText('this browser').waitFor();
-    assert.equal(await page.getByRole('button', { name: 'Sign out everywhere else' }).count(), 0);
-    await other.waitForURL('**/console/sign-in?next=*', { timeout: 40_000 });
+    const other = await stage.page(at, await signedIn(at, 'ada'));
+    await other.goto('/console/messages?state=failed');
+    await endOthers(await stage.page(at, owner));
+    await other.waitForURL('**/console/sign-in?next=*', { timeout: ENDED_MS_MAX });
+    assert.equal(nextOf(other), '/console/messages?state=failed');
+  },
+
+  async 'what is done after the end of the session leads to the sign-in and back'(stage) {
+    const { at, app, owner } = await stage.fresh();
+    const context = await stage.context(at, await signedIn(at, 'ada'));
+    const [part, form, list] = await Promise.all([1, 2, 3].map(() => context.newPage()));
+    await part.goto('/console/outages');
+    await form.goto('/console/outages');
+    await form.getByLabel('Route').fill(at.route);
+    await form.getByLabel('Why').fill('too late');
+    await list.goto('/console/contacts/import');
+    const buffer = Buffer.alloc(LIST_BYTES, '+16505551000\n');
+    const file = { name: 'list.csv', mimeType: 'text/csv', buffer };
+    await list.getByLabel('CSV file').setInputFiles(file);
+    await endOthers(await stage.page(at, owner));
+
+    await list.getByRole('button', { name: 'Import' }).click();
+    await list.waitForURL('**/console/sign-in?next=*');
+    assert.equal(nextOf(list), '/console/contacts/import');
+    await form.getByRole('button', { name: 'Say so' }).click();
+    await form.waitForURL('**/console/sign-in?next=*');
+    assert.notEqual(nextOf(form), '/console/outages/hold', 'a form is no page');
+    // Not the address of the part that was fetched.
+    const headers = { 'hx-request': 'true', 'hx-current-url': `${at.url}/console/outages` };
+    const fetched = await fetch(`${at.url}/console/banner`, { headers });
+    const to = new URL(fetched.headers.get('hx-redirect'), at.url);
+    assert.equal(to.searchParams.get('next'), '/console/outages');
+    await app.hold('something happens');
+    await part.waitForURL('**/console/sign-in?next=*');
+    assert.equal(nextOf(part), '/console/outages');
+    await fillIn(part, 'ada', PASSWORD);
+    await part.waitForURL('**/console/outages');
   },
 
   async 'a write that another site makes is refused'(stage) {
@@ -146,6 +184,19 @@ export const tests = {
     }
   },
 };
+
+/** Signs out every other browser, from the page of the account. */
+async function endOthers(page) {
+  await page.goto('/console/account');
+  await page.getByRole('button', { name: 'Sign out everywhere else' }).click();
+  const button = page.getByRole('button', { name: 'Sign out everywhere else' });
+  await button.waitFor({ state: 'detached' });
+  await page.getByText('this browser').waitFor();
+}
+
+function nextOf(page) {
+  return new URL(page.url()).searchParams.get('next');
+}
 
 async function fillIn(page, name, password, code = '') {
   await page.getByLabel('Name').fill(name);

@@ -51,7 +51,7 @@ export const tests = {
     await panel.getByRole('region', { name: 'State' }).getByText(HEADLINE).waitFor();
 
     await panel.getByRole('button', { name: 'Mend server_errors' }).click();
-    await panel.getByText('Nothing.').waitFor();
+    await panel.getByText('Nothing.', { exact: true }).waitFor();
     await banner.waitFor({ state: 'detached', timeout: VERDICT_MS_MAX });
     await waitFor('the title', async () => (await page.title()).startsWith('✓ Overview'));
     assert.match(await page.locator('#icon').getAttribute('href'), /\/up-\w+\.svg$/);

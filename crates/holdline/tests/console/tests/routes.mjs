@@ -24,23 +24,37 @@ export const tests = {
 
     // The overview was open meanwhile.
     const card = overview.locator('#cards article', { hasText: 'WhatsApp' });
-    await card.getByText('hold: a number moves house').waitFor();
+    await card.getByText('hold: a number moves house (until').waitFor();
     const log = overview.locator('#activity li');
     await log.filter({ hasText: 'console/ada said' }).getByText('a number moves house').waitFor();
     await app.send(numberOf(0));
-    await card.getByText('Oldest waiting').waitFor();
+    const totals = overview.locator('#headline');
+    await totals.getByText(/Messages: 1 wait,.*the oldest has waited/).waitFor();
 
     await said.getByLabel('Why').fill('the number has moved');
     await said.getByRole('button', { name: 'Let it go' }).click();
     await page.getByText('is left to the detector again').waitFor();
     await page.getByText('Nothing: the detectors decide everything').waitFor();
     await log.filter({ hasText: 'let it go: the number has moved' }).waitFor();
-    await card.getByText('Oldest waiting').waitFor({ state: 'detached' });
+    await totals.getByText('Messages: 0 wait').waitFor();
 
     await page.goto('/console/audit');
     const rows = await page.locator('tbody tr').allInnerTexts();
     assert.ok(rows.some((row) => /console\/ada[\s\S]*route\.release/.test(row)), rows.join('\n'));
     assert.ok(rows.some((row) => /console\/ada[\s\S]*route\.hold/.test(row)), rows.join('\n'));
+  },
+
+  async 'a held route says that its messages wait, and how many'(stage) {
+    const { at, app, owner } = await stage.fresh();
+    await app.hold('a number moves house');
+    await app.send(numberOf(0));
+    const page = await stage.page(at, owner);
+    await page.goto('/console/');
+    const headline = page.locator('p.headline').first();
+    assert.doesNotMatch(await headline.innerText(), /every channel works/);
+    const card = page.locator('#cards article', { hasText: 'WhatsApp' });
+    await card.getByText('Oldest waiting').waitFor();
+    assert.match(await card.innerText(), /Waiting\s+1/);
   },
 
   async 'what cannot be held is refused with what to do instead'(stage) {

@@ -1,6 +1,7 @@
 //! Routes and outages come back as they went in, and a route that is gone is forgotten. What people
 //! and detectors note beside them is checked in a file of its own.
 
+mod console;
 mod notes;
 
 pub(super) use notes::audit;
@@ -17,6 +18,7 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     a_route_that_is_gone_is_forgotten(&*new_store().await).await;
     outages_come_back_newest_first(&*new_store().await).await;
     notes::check(new_store).await;
+    console::check(new_store).await;
 }
 
 async fn routes_come_back_by_name(store: &dyn Store) {

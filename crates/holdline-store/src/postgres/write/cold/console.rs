@@ -10,8 +10,17 @@ use holdline_engine::ports::records::{
     Activity, EvidenceRecord, SessionRecord, TrafficRecord, UserRecord,
 };
 
-pub(super) fn save_user(record: &UserRecord) -> Statement<'_> {
-    upserted("console_user", "name", USER_COLUMNS)
+/// Changes one row, or none where it is not the next version.
+pub(in crate::postgres::write) fn save_user(record: &UserRecord) -> Statement<'_> {
+    let sql = format!(
+        "INSERT INTO console_user AS u ({USER_COLUMNS}) SELECT $1, $2, $3, $4, $5, $6, $7, $8
+         WHERE $8 = 1 OR EXISTS (SELECT 1 FROM console_user WHERE name = $1)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, password = excluded.password,
+             totp = excluded.totp, totp_step = excluded.totp_step,
+             disabled_at = excluded.disabled_at, version = excluded.version
+         WHERE u.version = excluded.version - 1"
+    );
+    Statement::new(sql)
         .one(text(&record.name))
         .one(record.role.name())
         .one(text(record.password.expose()))
@@ -19,6 +28,7 @@ pub(super) fn save_user(record: &UserRecord) -> Statement<'_> {
         .one(record.totp_step)
         .one(record.created_at.0)
         .one(record.disabled_at.map(|at| at.0))
+        .one(record.version)
 }
 
 pub(super) fn save_session(record: &SessionRecord) -> Statement<'_> {

@@ -2,6 +2,8 @@
 
 mod console;
 
+pub(super) use console::save_user;
+
 use crate::postgres::statement::{Statement, insert_many, maybe_text, small, text, upsert, uuid};
 use crate::rows::codes::form_code;
 use crate::rows::{finite, words_text};
@@ -54,7 +56,6 @@ pub(super) fn statements(op: &Op) -> Vec<Statement<'_>> {
         Op::Setting { key, value } => upserted("setting", "key", "key, value")
             .one(text(key))
             .one(text(value)),
-        Op::User(record) => console::save_user(record),
         Op::Session(record) => console::save_session(record),
         Op::SessionEnd(hash) => {
             Statement::new("DELETE FROM console_session WHERE hash = $1").one(&hash[..])
@@ -75,7 +76,8 @@ pub(super) fn statements(op: &Op) -> Vec<Statement<'_>> {
         | Op::HookDone(_)
         | Op::HookRetry { .. }
         | Op::HookDropped { .. }
-        | Op::EndpointDelete(_) => return Vec::new(),
+        | Op::EndpointDelete(_)
+        | Op::User(_) => return Vec::new(),
     };
     vec![one]
 }

@@ -1,5 +1,6 @@
 //! People who may sign in, their sessions, the log of what happened, traffic, evidence.
 
+use super::super::WriteError;
 use super::{all, count, one, page, run};
 use crate::rows::access::console::{
     ACTIVITY_COLUMNS, EVIDENCE_COLUMNS, SESSION_COLUMNS, TRAFFIC_COLUMNS, USER_COLUMNS,
@@ -8,18 +9,15 @@ use crate::rows::access::console::{
 use crate::rows::finite;
 use holdline_core::Timestamp;
 use holdline_core::id::OutageId;
-use holdline_engine::ports::Op;
 use holdline_engine::ports::records::{
     Activity, ActivityRecord, EvidenceRecord, SessionRecord, TrafficRecord, UserRecord,
 };
 use holdline_engine::ports::store::PAGE_MAX;
+use holdline_engine::ports::{Conflict, Op};
 use rusqlite::{Connection, Result, params};
 
 /// Writes an operation of this area; others do nothing.
 pub(in crate::sqlite::area) fn apply(c: &Connection, op: &Op) -> Result<()> {
-    if let Op::User(record) = op {
-        return save_user(c, record);
-    }
     if let Op::Session(record) = op {
         return save_session(c, record);
     }
@@ -38,12 +36,20 @@ pub(in crate::sqlite::area) fn apply(c: &Connection, op: &Op) -> Result<()> {
     Ok(())
 }
 
-fn save_user(c: &Connection, record: &UserRecord) -> Result<()> {
+/// The next version, or it conflicts.
+pub(in crate::sqlite::area) fn save_user(
+    c: &Connection,
+    record: &UserRecord,
+) -> std::result::Result<(), WriteError> {
     let sql = format!(
-        "INSERT OR REPLACE INTO console_user ({USER_COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        "INSERT INTO console_user ({USER_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+         WHERE ?8 = 1 OR EXISTS (SELECT 1 FROM console_user WHERE name = ?1)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, password = excluded.password,
+             totp = excluded.totp, totp_step = excluded.totp_step,
+             disabled_at = excluded.disabled_at, version = excluded.version
+         WHERE version = excluded.version - 1"
     );
-    run(
+    let written = count(
         c,
         &sql,
         params![
@@ -54,8 +60,13 @@ fn save_user(c: &Connection, record: &UserRecord) -> Result<()> {
             record.totp_step,
             record.created_at.0,
             record.disabled_at.map(|at| at.0),
+            record.version,
         ],
-    )
+    )?;
+    match written {
+        0 => Err(WriteError::Conflict(Conflict::Repeated)),
+        _ => Ok(()),
+    }
 }
 
 fn save_session(c: &Connection, record: &SessionRecord) -> Result<()> {

@@ -25,6 +25,7 @@ const HOLDS_MAX: usize = 256;
 const STOPPING_RETRY_S: u32 = 5;
 /// Characters of a reason that are not spaces at its ends.
 const REASON_CHARS_MIN: usize = 3;
+const REASON_CHARS_MAX: usize = 500;
 
 /// What to do with a scope, why, and for how long.
 #[derive(Deserialize, ToSchema)]
@@ -225,7 +226,7 @@ fn actor(caller: &auth::Caller) -> String {
 
 fn reason(text: &str) -> Answer<String> {
     let text = text.trim();
-    if text.chars().count() >= REASON_CHARS_MIN {
+    if (REASON_CHARS_MIN..=REASON_CHARS_MAX).contains(&text.chars().count()) {
         return Ok(text.to_owned());
     }
     let fix = "say in a few words why, for whoever reads it later";

@@ -29,6 +29,8 @@ pub(super) struct NewPassword {
 #[derive(Deserialize)]
 pub(super) struct NewCode {
     #[serde(default)]
+    what: String,
+    #[serde(default)]
     secret: String,
     #[serde(default)]
     code: String,
@@ -61,7 +63,7 @@ pub(super) async fn change_password(
     };
     let user = UserRecord {
         password: hash,
-        ..user
+        ..next(user)
     };
     // Whoever knew the old one is out, but for this browser.
     let others = match others_of(&state, &signed).await {
@@ -82,9 +84,16 @@ pub(super) async fn set_code(
         Ok(user) => user,
         Err(answer) => return answer,
     };
-    if user.totp.is_some() {
-        let user = UserRecord { totp: None, ..user };
+    if given.what == "off" {
+        let user = UserRecord {
+            totp: None,
+            ..next(user)
+        };
         return save(&state, &signed, "user.own_code_off", vec![Op::User(user)]).await;
+    }
+    if user.totp.is_some() || !totp::is_secret(&given.secret) {
+        let fault = "Nothing was changed: a code is set up already, or the key is none.";
+        return refused(&state, &signed, fault.into()).await;
     }
     let now = state.engine.now();
     let Some(step) = totp::step_of(&given.secret, &given.code, user.totp_step, now) else {
@@ -94,7 +103,7 @@ pub(super) async fn set_code(
     let user = UserRecord {
         totp: Some(Redacted::new(given.secret)),
         totp_step: step,
-        ..user
+        ..next(user)
     };
     save(&state, &signed, "user.own_code_on", vec![Op::User(user)]).await
 }
@@ -127,21 +136,26 @@ async fn confirmed(
     let address = signed.session.address.parse();
     let address = address.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
     let (throttle, now) = (&state.console.throttle, state.engine.now());
-    if let Some(seconds) = throttle.wait_s(&signed.name, address, now) {
+    if let Err(seconds) = throttle.try_now(&signed.name, address, now) {
         let fault = format!("Too many tries. Wait {seconds} s before the next.");
         return Err(refused(state, signed, fault).await);
     }
-    throttle.failed(&signed.name, address, now);
-    let right = password::is_right(&state.console, word, hash).await;
-    match user.filter(|_| right.unwrap_or(false)) {
-        Some(user) => {
-            throttle.succeeded(&signed.name);
-            Ok(user)
-        }
-        None => {
-            let fault = "Your present password is not right.".into();
-            Err(refused(state, signed, fault).await)
-        }
+    let Ok(right) = password::is_right(&state.console, word, hash).await else {
+        throttle.forgive(&signed.name, address, false);
+        return Err(refused(state, signed, "The server is busy. Try again.".into()).await);
+    };
+    let Some(user) = user.filter(|_| right) else {
+        let fault = "Your present password is not right.".into();
+        return Err(refused(state, signed, fault).await);
+    };
+    throttle.forgive(&signed.name, address, true);
+    Ok(user)
+}
+
+fn next(user: UserRecord) -> UserRecord {
+    UserRecord {
+        version: user.version + 1,
+        ..user
     }
 }
 
@@ -155,7 +169,11 @@ async fn save(state: &AppState, signed: &Signed, action: &str, mut ops: Vec<Op>)
     let what = (action, signed.name.as_str());
     ops.push(session::audit(state, &signed.actor(), what, ("", "")));
     match state.engine.commit(ops).await {
-        Ok(_) => see_other("/console/account"),
+        Ok(Ok(())) => see_other("/console/account"),
+        Ok(Err(_)) => {
+            let fault = "Your account was changed elsewhere meanwhile: look, and do it again.";
+            refused(state, signed, fault.into()).await
+        }
         Err(error) => Denied::Store(error).answer(state),
     }
 }
@@ -212,6 +230,7 @@ fn code_form(signed: &Signed, has_code: bool) -> Markup {
         return html! {
             form.card.narrow method="post" action="/console/account/code" {
                 p { "A code is asked for when you sign in." }
+                input type="hidden" name="what" value="off";
                 (present)
                 button type="submit" { "Ask for no code any more" }
             }
@@ -261,7 +280,7 @@ fn sessions(signed: &Signed, others: &[SessionRecord]) -> Markup {
     };
     html! {
         table {
-            thead { tr { th { "Browser" } th { "From" } th { "Last used" } th { "" } } }
+            (layout::head(&["Browser", "From", "Last used", ""]))
             tbody {
                 (row(&signed.session, true))
                 @for session in others { (row(session, false)) }

@@ -10,7 +10,7 @@ mod throttle;
 mod totp;
 mod users;
 
-pub(super) use session::{Act, Denied, Signed, audit, new_token};
+pub(super) use session::{Act, Denied, Signed, deed, new_token};
 pub(super) use throttle::Throttle;
 
 use crate::http::state::AppState;

@@ -75,8 +75,14 @@ async fn turn<T: Send + 'static>(
     console: &Console,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Busy> {
-    let permit = timeout(TURN_MAX, console.hashing.acquire()).await;
-    let _permit = permit.map_err(|_| Busy)?.map_err(|_| Busy)?;
+    let hashing = std::sync::Arc::clone(&console.hashing);
+    let permit = timeout(TURN_MAX, hashing.acquire_owned()).await;
+    let permit = permit.map_err(|_| Busy)?.map_err(|_| Busy)?;
+    // The turn is over when the work is, also when whoever asked has gone.
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
 }
 

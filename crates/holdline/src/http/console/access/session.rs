@@ -4,13 +4,16 @@
 use crate::http::auth::hash_token;
 use crate::http::console::layout;
 use crate::http::state::AppState;
+use crate::listen::OverTls;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{COOKIE, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use holdline_core::Timestamp;
-use holdline_engine::ports::records::{Role, SessionRecord, UserRecord};
+use holdline_engine::ports::records::{
+    Activity, ActivityKind, AuditRecord, Role, SessionRecord, UserRecord,
+};
 use holdline_engine::ports::{Op, StoreError};
 use maud::html;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,7 +27,7 @@ const SEEN_MS: u64 = 60_000;
 const TOKEN_CHARS: usize = 64;
 
 pub(super) const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
-const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
+const HX_REFRESH: HeaderName = HeaderName::from_static("hx-refresh");
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +93,14 @@ impl FromRequestParts<AppState> for Signed {
         let denied = match found {
             Ok(Some(signed)) => return Ok(signed),
             Ok(None) => {
-                let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
                 let htmx = parts.headers.contains_key(HX_REQUEST);
+                // What was sent is not sent again by going there.
+                let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+                let path = if parts.method == Method::GET {
+                    path
+                } else {
+                    "/"
+                };
                 let next = format!("/console{path}");
                 Denied::SignIn { next, htmx }
             }
@@ -120,7 +129,9 @@ async fn signed(headers: &HeaderMap, state: &AppState) -> Result<Option<Signed>,
     let Some(user) = user.filter(|it| it.disabled_at.is_none()) else {
         return Ok(None);
     };
-    if now.since_ms(session.seen_at) > SEEN_MS {
+    // A page that refreshes itself is nobody who is there.
+    let by_itself = headers.contains_key(HX_REQUEST);
+    if now.since_ms(session.seen_at) > SEEN_MS && !by_itself {
         let seen = SessionRecord {
             seen_at: now,
             ..session.clone()
@@ -167,11 +178,13 @@ pub(super) async fn begin(
     Ok((ops, set_cookie(&token, max_ms / 1_000, from.secure)))
 }
 
-/// The end of the sessions that one more would be too many for.
+/// The end of the sessions that one more would be too many for, and of everybody's that are over.
 async fn surplus(state: &AppState, name: &str) -> Result<Vec<Op>, StoreError> {
+    let now = state.engine.now();
     let sessions = state.engine.store().sessions().await?;
-    let mine = sessions.into_iter().filter(|it| it.user == name);
-    let surplus = mine.skip(SESSIONS_MAX - 1);
+    let (over, good): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|it| it.expires_at <= now);
+    let mine = good.into_iter().filter(|it| it.user == name);
+    let surplus = mine.skip(SESSIONS_MAX - 1).chain(over);
     Ok(surplus.map(|it| Op::SessionEnd(it.hash)).collect())
 }
 
@@ -216,7 +229,8 @@ impl FromRequestParts<AppState> for From {
         let text = |name: HeaderName| parts.headers.get(name).and_then(|it| it.to_str().ok());
         let agent = text(USER_AGENT).unwrap_or_default();
         let agent = agent.chars().take(AGENT_CHARS_MAX).collect();
-        let secure = state.base_for(&parts.headers).starts_with("https://");
+        let by_tls = parts.extensions.get::<OverTls>().is_some();
+        let secure = by_tls || state.base_for(&parts.headers).starts_with("https://");
         Ok(Self {
             address,
             agent,
@@ -268,7 +282,8 @@ fn to_sign_in(next: &str, htmx: bool) -> Response {
         return StatusCode::BAD_REQUEST.into_response();
     };
     match htmx {
-        true => (StatusCode::UNAUTHORIZED, [(HX_REDIRECT, to)]).into_response(),
+        // The page comes again as a whole, and leads to the sign-in from there.
+        true => (StatusCode::UNAUTHORIZED, [(HX_REFRESH, "true")]).into_response(),
         false => (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response(),
     }
 }
@@ -291,7 +306,7 @@ pub(in crate::http::console) fn audit(
     (reason, detail): (&str, &str),
 ) -> Op {
     let at: Timestamp = state.engine.now();
-    Op::Audit(holdline_engine::ports::records::AuditRecord {
+    Op::Audit(AuditRecord {
         id: state.engine.new_id(),
         at,
         actor: actor.to_owned(),
@@ -300,6 +315,27 @@ pub(in crate::http::console) fn audit(
         reason: reason.to_owned(),
         detail: detail.to_owned(),
     })
+}
+
+/// As [`audit`], and a line of the log that everybody sees.
+pub(in crate::http::console) fn deed(
+    state: &AppState,
+    actor: &str,
+    (action, subject): (&str, &str),
+    (reason, detail): (&str, &str),
+) -> Vec<Op> {
+    let parts = [action, detail, reason];
+    let said: Vec<&str> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+    let line = Op::Activity(Activity {
+        at: state.engine.now(),
+        kind: ActivityKind::Deed,
+        subject: subject.to_owned(),
+        words: format!("{actor}: {}", said.join(", ")),
+    });
+    vec![
+        audit(state, actor, (action, subject), (reason, detail)),
+        line,
+    ]
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub(super) struct Given {
 }
 
 pub(super) async fn page(State(state): State<AppState>, Query(link): Query<Link>) -> Response {
-    match state.console.is_setup(&link.token) {
+    let is_it = state.console.is_setup(&link.token) && nobody(&state).await;
+    match is_it {
         true => shown(&state, StatusCode::OK, &link.token, "", None),
         false => used(&state),
     }
@@ -40,7 +41,7 @@ pub(super) async fn make(
     from: From,
     Form(given): Form<Given>,
 ) -> Response {
-    if !state.console.is_setup(&given.token) {
+    if !state.console.is_setup(&given.token) || !nobody(&state).await {
         return used(&state);
     }
     let name = given.name.trim().to_lowercase();
@@ -65,16 +66,24 @@ pub(super) async fn make(
         let what = ("user.set_up", user.name.as_str());
         ops.push(session::audit(&state, &actor, what, ("", "")));
         ops.push(Op::User(user));
-        let _ = state.engine.commit(ops).await?;
-        Ok(cookie)
+        let kept = state.engine.commit(ops).await?;
+        Ok(kept.is_ok().then_some(cookie))
     };
     match made.await {
-        Ok(cookie) => session::go_on("/console/", cookie),
+        Ok(Some(cookie)) => session::go_on("/console/", cookie),
+        // Somebody else was first, by the link of another server.
+        Ok(None) => used(&state),
         Err(error) => {
             state.console.open_setup(&given.token);
             Denied::Store(error).answer(&state)
         }
     }
+}
+
+/// Nobody may sign in yet, as far as the store says.
+async fn nobody(state: &AppState) -> bool {
+    let users = state.engine.store().users().await;
+    users.is_ok_and(|users| users.is_empty())
 }
 
 fn used(state: &AppState) -> Response {

@@ -8,7 +8,7 @@ use crate::http::console::layout;
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use holdline_engine::ports::Op;
 use holdline_engine::ports::records::UserRecord;
@@ -97,63 +97,65 @@ impl Fault {
     }
 }
 
-async fn tried(
-    state: &AppState,
-    from: &From,
-    given: &Given,
-) -> Result<axum::http::HeaderValue, Fault> {
-    let now = state.engine.now();
+async fn tried(state: &AppState, from: &From, given: &Given) -> Result<HeaderValue, Fault> {
     let name: String = given.name.trim().to_lowercase();
     let name: String = name.chars().take(NAME_CHARS_MAX).collect();
     let throttle = &state.console.throttle;
-    if let Some(seconds) = throttle.wait_s(&name, from.address, now) {
-        return Err(Fault::Wait(seconds));
+    let may = throttle.try_now(&name, from.address, state.engine.now());
+    may.map_err(Fault::Wait)?;
+    let done = let_in(state, from, given, &name).await;
+    match &done {
+        Ok(_) => throttle.forgive(&name, from.address, true),
+        Err(Fault::Busy | Fault::Store(_)) => throttle.forgive(&name, from.address, false),
+        Err(Fault::Wrong | Fault::Wait(_)) => {}
     }
-    // Counted before the password is looked at, so that tries side by side count too.
-    throttle.failed(&name, from.address, now);
+    done
+}
+
+async fn let_in(
+    state: &AppState,
+    from: &From,
+    given: &Given,
+    name: &str,
+) -> Result<HeaderValue, Fault> {
     let users = state.engine.store().users().await.map_err(Fault::Store)?;
     let user = users.into_iter().find(|it| it.name == name);
     let user = user.filter(|it| it.disabled_at.is_none());
     let hash = user.as_ref().map(|it| it.password.clone());
     let right = password::is_right(&state.console, given.password.clone(), hash).await;
     let right = right.map_err(|Busy| Fault::Busy)?;
-    let step = user.as_ref().and_then(|it| step(it, &given.code, now));
-    let coded = user.as_ref().is_some_and(|it| it.totp.is_some());
-    let passed = user.zip(step).filter(|_| right);
-    let fresh = |step: i64| !coded || state.console.take_step(&name, step);
-    let Some((user, step)) = passed.filter(|(_, step)| fresh(*step)) else {
-        let what = ("sign_in.refused", name.as_str());
-        let from = from.address.to_string();
-        let audit = session::audit(state, &format!("console/{name}"), what, ("", &from));
-        let _ = state
-            .engine
-            .commit(vec![audit])
-            .await
-            .map_err(Fault::Store)?;
+    let step = user
+        .as_ref()
+        .and_then(|it| step(it, &given.code, state.engine.now()));
+    let address = from.address.to_string();
+    let actor = format!("console/{name}");
+    let Some((user, step)) = user.zip(step).filter(|_| right) else {
+        let audit = session::audit(state, &actor, ("sign_in.refused", name), ("", &address));
+        let kept = state.engine.commit(vec![audit]).await;
+        let _ = kept.map_err(Fault::Store)?;
         return Err(Fault::Wrong);
     };
-    throttle.succeeded(&name);
     let begun = session::begin(state, &user, from).await;
     let (mut ops, cookie) = begun.map_err(Fault::Store)?;
-    let actor = format!("console/{name}");
-    let address = from.address.to_string();
     ops.push(session::audit(
         state,
         &actor,
-        ("sign_in", &name),
+        ("sign_in", name),
         ("", &address),
     ));
-    ops.push(Op::User(UserRecord {
-        totp_step: step,
-        ..user
-    }));
-    state
-        .engine
-        .commit(ops)
-        .await
-        .map_err(Fault::Store)?
-        .map_err(|_| Fault::Busy)?;
-    Ok(cookie)
+    if user.totp.is_some() {
+        // The next version: of two who come with the same code, one is too late; and who was shut
+        // out meanwhile stays out.
+        ops.push(Op::User(UserRecord {
+            totp_step: step,
+            version: user.version + 1,
+            ..user
+        }));
+    }
+    match state.engine.commit(ops).await.map_err(Fault::Store)? {
+        Ok(()) => Ok(cookie),
+        Err(_) => Err(Fault::Wrong),
+    }
 }
 
 /// The step of the code, when one is needed and good; the last step where none is needed.

@@ -19,6 +19,12 @@ pub(super) fn new_secret() -> Option<String> {
     Some(BASE32_NOPAD.encode(&secret))
 }
 
+/// Whether a text is a secret of ours.
+pub(super) fn is_secret(text: &str) -> bool {
+    let bytes = BASE32_NOPAD.decode(text.as_bytes());
+    bytes.is_ok_and(|bytes| bytes.len() == SECRET_BYTES)
+}
+
 /// What an authenticator reads from the picture
 /// (github.com/google/google-authenticator/wiki/Key-Uri-Format).
 pub(super) fn uri(secret: &str, name: &str) -> String {
@@ -97,6 +103,7 @@ mod tests {
     fn secrets_are_new_each_time_and_can_be_typed() {
         let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
         assert_ne!(one, other);
+        assert!(is_secret(&one) && !is_secret("") && !is_secret("GEZDGNBV"));
         assert_eq!(one.len(), 32);
         assert!(uri(&one, "ada").contains(&one));
     }

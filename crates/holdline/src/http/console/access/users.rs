@@ -52,6 +52,7 @@ pub(super) fn new_user(
         totp_step: 0,
         created_at: state.engine.now(),
         disabled_at: None,
+        version: 1,
     }
 }
 
@@ -100,7 +101,7 @@ pub(super) async fn add(
     let what = ("user.add", name.as_str());
     let audit = session::audit(&state, &signed.actor(), what, ("", role.name()));
     let user = new_user(&state, name, role, hash);
-    done(&state, vec![Op::User(user), audit]).await
+    done(&state, &signed, vec![Op::User(user), audit]).await
 }
 
 pub(super) async fn change(
@@ -111,8 +112,9 @@ pub(super) async fn change(
     if let Err(denied) = signed.must(Act::Administer) {
         return denied.answer(&state);
     }
+    let _turn = state.console.users.lock().await;
     match changed(&state, &signed, given).await {
-        Ok(Ok(ops)) => done(&state, ops).await,
+        Ok(Ok(ops)) => done(&state, &signed, ops).await,
         Ok(Err(fault)) => {
             let code = StatusCode::UNPROCESSABLE_ENTITY;
             shown(&state, &signed, code, Some(fault)).await
@@ -130,7 +132,10 @@ async fn changed(
     let Some(user) = users.iter().find(|it| it.name == given.name).cloned() else {
         return Ok(Err("There is nobody of this name.".into()));
     };
-    let mut changed = user.clone();
+    let mut changed = UserRecord {
+        version: user.version + 1,
+        ..user.clone()
+    };
     match given.what.as_str() {
         "role" => match Role::parse(&given.role) {
             Some(role) => changed.role = role,
@@ -171,9 +176,13 @@ fn is_owner(user: &UserRecord) -> bool {
     user.role == Role::Owner && user.disabled_at.is_none()
 }
 
-async fn done(state: &AppState, ops: Vec<Op>) -> Response {
+async fn done(state: &AppState, signed: &Signed, ops: Vec<Op>) -> Response {
     match state.engine.commit(ops).await {
-        Ok(_) => see_other("/console/users"),
+        Ok(Ok(())) => see_other("/console/users"),
+        Ok(Err(_)) => {
+            let fault = "Somebody else changed this meanwhile: look, and do it again.".into();
+            shown(state, signed, StatusCode::CONFLICT, Some(fault)).await
+        }
         Err(error) => Denied::Store(error).answer(state),
     }
 }
@@ -196,7 +205,7 @@ async fn shown(
         @if let Some(fault) = &fault { (layout::fault(fault)) }
         table {
             caption.quiet { "Who may sign in" }
-            thead { tr { th { "Name" } th { "Role" } th { "Code" } th { "Since" } th { "Change" } } }
+            (layout::head(&["Name", "Role", "Code", "Since", "Change"]))
             tbody { @for user in &users { (row(user)) } }
         }
         h2 { "Add somebody" }

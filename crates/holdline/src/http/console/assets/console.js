@@ -4,15 +4,26 @@
 "use strict";
 (() => {
   const body = document.body;
-  let cursor = Number(body.dataset.seq || 0);
-  const lost = document.getElementById("connection");
+  if (body.dataset.seq === undefined) return;
+  const TOPICS = ["overview", "messages", "outages"];
+  const note = document.getElementById("connection");
   const said = document.getElementById("said");
   const LINES_MAX = 50;
+  // The server says every 15 s that it is there.
+  const SILENCE_MS = 40000;
+  const PAUSE_MS_MAX = 30000;
+  let cursor = Number(body.dataset.seq);
+  let stale = new Set();
 
   // --- What is told ---------------------------------------------------------------------------
 
+  // A page that nobody sees is brought up to date when somebody looks.
   function tell(topics) {
-    for (const topic of topics) body.dispatchEvent(new CustomEvent(`live-${topic}`));
+    topics.forEach((topic) => stale.add(topic));
+    if (document.hidden) return;
+    const now = stale;
+    stale = new Set();
+    for (const topic of now) body.dispatchEvent(new CustomEvent(`live-${topic}`));
   }
 
   function activity(line) {
@@ -25,23 +36,23 @@
     while (said.children.length > LINES_MAX) said.firstChild.remove();
   }
 
-  function connected(is) {
-    if (lost.hidden !== is) {
-      lost.hidden = is;
-      // What changed meanwhile is not known part by part.
-      if (is) tell(["overview", "messages", "outages"]);
-    }
+  function state(name) {
+    const before = note.textContent;
+    note.textContent = name === "good" ? "" : note.dataset[name];
+    // What changed meanwhile is not known part by part.
+    if (name === "good" && before) tell(TOPICS);
   }
 
   function take(message) {
     if (message.line) activity(message.line);
     if (message.topics) tell(message.topics);
-    if (message.connected !== undefined) connected(message.connected);
+    if (message.state) state(message.state);
   }
 
   // --- The stream -----------------------------------------------------------------------------
 
-  const others = "BroadcastChannel" in window ? new BroadcastChannel("holdline-live") : null;
+  const shared = "BroadcastChannel" in window && navigator.locks;
+  const others = shared ? new BroadcastChannel("holdline-live") : null;
   if (others) others.onmessage = (event) => take(event.data);
 
   function pass(message) {
@@ -49,41 +60,65 @@
     if (others) others.postMessage(message);
   }
 
-  function follow() {
-    const source = new EventSource(`/console/live?after=${cursor}`);
-    let open = false;
-    source.onopen = () => { open = true; pass({ connected: true }); };
-    source.addEventListener("activity", (event) => pass({ line: JSON.parse(event.data) }));
-    source.addEventListener("changed", (event) => pass({ topics: event.data.split(" ") }));
-    source.onerror = () => {
-      source.close();
-      setTimeout(() => { if (!open || lost.hidden) pass({ connected: false }); }, 0);
-      // Not all come back at the same moment.
-      setTimeout(follow, 500 + Math.random() * 1500);
-    };
-    window.addEventListener("pagehide", () => source.close(), { once: true });
+  let failures = 0;
+
+  async function again() {
+    pass({ state: "lost" });
+    failures += 1;
+    // Not all come back at the same moment, and not again and again at once.
+    const most = Math.min(PAUSE_MS_MAX, 1000 * 2 ** Math.min(failures, 5));
+    await new Promise((done) => setTimeout(done, 500 + Math.random() * most));
+    try {
+      const answer = await fetch("/console/banner", { headers: { "HX-Request": "true" } });
+      if (answer.status === 401) location.reload();
+    } catch {
+      // The server is away: the stream finds out when it is back.
+    }
+    follow();
   }
 
-  if (body.dataset.seq !== undefined) {
-    if (others && navigator.locks) {
-      navigator.locks.request("holdline-live", () => new Promise(() => follow()));
-    } else {
-      follow();
-    }
+  function follow() {
+    const source = new EventSource(`/console/live?after=${cursor}`);
+    let watch;
+    const end = () => {
+      clearTimeout(watch);
+      source.close();
+      again();
+    };
+    const alive = () => {
+      clearTimeout(watch);
+      watch = setTimeout(end, SILENCE_MS);
+    };
+    alive();
+    source.onopen = () => { failures = 0; alive(); pass({ state: "good" }); };
+    source.addEventListener("alive", alive);
+    source.addEventListener("full", () => { clearTimeout(watch); source.close(); pass({ state: "full" }); });
+    source.addEventListener("activity", (event) => { alive(); pass({ line: JSON.parse(event.data) }); });
+    source.addEventListener("changed", (event) => { alive(); pass({ topics: event.data.split(" ") }); });
+    source.onerror = end;
   }
+
+  if (others) {
+    navigator.locks.request("holdline-live", () => new Promise(() => follow()));
+  } else {
+    follow();
+  }
+  document.addEventListener("visibilitychange", () => tell([]));
+  // A page that comes from the browser's memory follows nothing any more.
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
   // --- State in title and icon ----------------------------------------------------------------
 
   function showState() {
-    const state = document.querySelector("[data-overall]");
-    if (!state) return;
-    const { overall, mark } = state.dataset;
+    const shown = document.querySelector("[data-overall]");
+    if (!shown) return;
+    const { overall, mark } = shown.dataset;
     document.title = `${mark} ${body.dataset.title} – Holdline`;
     document.getElementById("icon").href = body.dataset[overall];
   }
-  document.addEventListener("htmx:after:swap", () => { showState(); localTimes(); });
+  document.addEventListener("htmx:after:swap", () => { showState(); count(); });
 
-  // --- Times ----------------------------------------------------------------------------------
+  // --- How long ago ---------------------------------------------------------------------------
 
   function span(ms) {
     const s = Math.max(0, Math.floor(ms / 1000));
@@ -94,20 +129,10 @@
     return two(Math.floor(s / 86400), "d", Math.floor(s / 3600) % 24, "h");
   }
 
-  function localTimes() {
-    for (const time of document.querySelectorAll("time[datetime]")) {
-      const at = new Date(time.dateTime);
-      if ("ago" in time.dataset) {
-        time.textContent = span(Date.now() - at);
-      } else if (!time.dataset.local) {
-        time.dataset.local = "yes";
-        const two = (n) => String(n).padStart(2, "0");
-        const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-        time.textContent =
-          `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-      }
+  function count() {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      time.textContent = span(Date.now() - new Date(time.dateTime));
     }
   }
-  localTimes();
-  setInterval(localTimes, 1000);
+  setInterval(count, 1000);
 })();

@@ -28,7 +28,7 @@
       if (item.dataset.search) {
         item.hidden = !wanted;
         item.querySelector("span").textContent = text.value.trim();
-        item.querySelector("a").href = item.dataset.search + encodeURIComponent(text.value.trim());
+        item.dataset.href = item.dataset.search + encodeURIComponent(text.value.trim());
       } else {
         item.hidden = !item.textContent.toLowerCase().includes(wanted);
       }
@@ -49,9 +49,15 @@
     else if (event.key === "ArrowUp") choose(chosen - 1);
     else if (event.key === "Enter") {
       const item = shown()[chosen];
-      if (item) location.href = item.querySelector("a").href;
+      if (item) location.href = item.dataset.href;
     } else return;
     event.preventDefault();
+  });
+
+  palette.addEventListener("click", (event) => {
+    const item = event.target.closest("li");
+    if (item) location.href = item.dataset.href;
+    else if (event.target === palette) palette.close();
   });
 
   const PAGES = { o: "", m: "messages", u: "outages", c: "contacts", s: "settings", x: "sandbox" };

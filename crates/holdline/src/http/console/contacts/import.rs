@@ -3,7 +3,7 @@
 
 use super::jobs::Job;
 use crate::http::api::contacts::import::{ImportReport, import_list};
-use crate::http::console::access::{Act, Denied, Signed, audit, new_token};
+use crate::http::console::access::{Act, Denied, Signed, deed, new_token};
 use crate::http::console::guard;
 use crate::http::console::layout::{self, Nav};
 use crate::http::state::AppState;
@@ -17,9 +17,12 @@ use std::io::SeekFrom;
 use std::sync::Arc;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
 use tokio_util::io::ReaderStream;
 
 const URL: &str = "/console/contacts/import";
+const COLUMNS: &str = "name, external_id, whatsapp, sms, email, consent, sms_consent";
+static UPLOADS: Semaphore = Semaphore::const_new(4);
 /// Largest list, as in the API; and the form around it.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(in crate::http::console) const FORM_BYTES_MAX: usize = BYTES_MAX + 64 * 1024;
@@ -40,6 +43,17 @@ pub(in crate::http::console) async fn begin(
     if let Err(denied) = signed.must(Act::Operate) {
         return denied.answer(&state);
     }
+    // Uploads at a time; the rest waits for a turn before it takes room on the disk.
+    let Ok(_turn) = UPLOADS.try_acquire() else {
+        let fault = "Other lists come in at this moment. Try again in a minute.".to_owned();
+        return shown(
+            &state,
+            &signed,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some(fault),
+        )
+        .await;
+    };
     let (file, bytes) = match keep(parts).await {
         Ok(kept) => kept,
         Err(fault) => {
@@ -62,13 +76,13 @@ pub(in crate::http::console) async fn begin(
         .await;
     };
     let what = ("contacts.import", job.id.as_str());
-    let deed = audit(
+    let deed = deed(
         &state,
         &signed.actor(),
         what,
         ("", &format!("{bytes} bytes")),
     );
-    if let Err(error) = state.engine.commit(vec![deed]).await {
+    if let Err(error) = state.engine.commit(deed).await {
         job.end(Err("the database does not answer".into()));
         return Denied::Store(error).answer(&state);
     }
@@ -77,7 +91,7 @@ pub(in crate::http::console) async fn begin(
     Redirect::to(&url).into_response()
 }
 
-/// The file of the form, on disk and without a name there: it is gone when nobody reads it any more.
+/// The file of the form, on disk and without a name there: it is gone once nobody reads it.
 async fn keep(mut parts: Multipart) -> Result<(File, u64), String> {
     let broken = |_| "The file did not come whole. Send it again.".to_owned();
     while let Some(mut field) = parts.next_field().await.map_err(broken)? {
@@ -128,7 +142,17 @@ pub(in crate::http::console) async fn progress(
     Path(id): Path<String>,
 ) -> Response {
     let Some(job) = own(&state, &signed, &id) else {
-        return guard::unknown_page(State(state), signed).await;
+        let content = html! {
+            h1 { "Import" }
+            div id="import" {
+                p {
+                    "Nothing is known of this import any more: the server has started anew, or it "
+                    "was long ago. The same list can be sent again."
+                }
+                p { a.button href=(URL) { "Import a list" } }
+            }
+        };
+        return layout::page(&state, &signed, Nav::Contacts, "Import", &content).await;
     };
     let content = html! {
         h1 { "Import" }
@@ -158,9 +182,11 @@ fn running(job: &Job) -> Markup {
     let url = format!("{URL}/{}", job.id);
     html! {
         div id="import" hx-get=(url) hx-select="#import" hx-trigger="every 500ms"
-            hx-swap="outerMorph" role="status" aria-live="polite" {
+            hx-swap="outerMorph" {
             p { "It runs: " (lines) " lines done, " (bad) " of them bad." }
-            progress max="100" value=(percent) aria-label="Progress of the import" { (percent) " %" }
+            progress max="100" value=(percent) aria-label="Progress of the import" {
+                (percent) " %"
+            }
             noscript { p { a href=(url) { "See how far it is" } } }
         }
     }
@@ -196,7 +222,7 @@ fn faults(report: &ImportReport) -> Markup {
     html! {
         table {
             caption { "The first bad lines" }
-            thead { tr { th { "Line" } th { "Column" } th { "What is wrong" } th { "How to mend it" } } }
+            (layout::head(&["Line", "Column", "What is wrong", "How to mend it"]))
             tbody {
                 @for fault in report.faults.iter().take(SHOWN) {
                     tr {
@@ -265,10 +291,9 @@ async fn shown(
             button.primary type="submit" { "Import" }
         }
         p {
-            "The first line names the columns: " code { "name, external_id, whatsapp, sms, email, "
-            "consent, sms_consent" } " and others. Who is known by an address or the external id is "
-            "updated. Bad lines are named and passed over; the same file can be sent again. A list "
-            "never undoes a withdrawn consent."
+            "The first line names the columns: " code { (COLUMNS) } " and others. Who is known by "
+            "an address or the external id is updated. Bad lines are named and passed over; the same "
+            "file can be sent again. A list never undoes a withdrawn consent."
         }
     };
     let page = layout::page(state, signed, Nav::Contacts, "Import contacts", &content).await;

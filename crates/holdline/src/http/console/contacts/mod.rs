@@ -21,6 +21,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 const PATH: &str = "/console/contacts";
+/// A shorter text finds nearly everybody, so the whole list is shown.
+const SEARCH_CHARS_MIN: usize = 3;
 /// Contacts of a page.
 const PAGE: usize = 50;
 
@@ -40,7 +42,7 @@ pub(super) async fn list(
     let after = ContactId::parse(&wanted.after);
     let text = wanted.q.trim();
     let store = state.engine.store();
-    let found = match text.is_empty() {
+    let found = match text.chars().count() < SEARCH_CHARS_MIN {
         true => store.list_contacts(after, PAGE + 1).await,
         false => store.find_contacts(text, after, PAGE + 1).await,
     };
@@ -55,7 +57,7 @@ pub(super) async fn list(
         h1 { "Contacts" }
         form.filter method="get" action=(PATH) role="search" {
             label {
-                "Name, number, mail or key begins with"
+                "Name, number, mail or key begins with (three letters or more)"
                 input type="search" name="q" value=(text) maxlength="200";
             }
             button type="submit" { "Find" }
@@ -88,14 +90,12 @@ fn page_url(q: &str, after: &str) -> String {
 fn table(found: &[ContactRecord], state: &AppState, now: Timestamp) -> Markup {
     html! {
         @if found.is_empty() {
-            p.quiet { "Nobody fits. People appear when you import them, or when they are written to." }
+            p.quiet { "Nobody fits. People appear when they are imported or written to." }
         } @else {
             div.scroll {
                 table.rows {
                     caption.hidden { "Contacts" }
-                    thead { tr {
-                        th { "Name" } th { "Addresses" } th { "Reachable if WhatsApp is down" }
-                    } }
+                    (layout::head(&["Name", "Addresses", "Reachable if WhatsApp is down"]))
                     tbody {
                         @for one in found {
                             tr {
@@ -144,10 +144,10 @@ pub(super) async fn one(
         }
         h2 { "Addresses" }
         table.rows {
-            thead { tr {
-                th { "Channel" } th { "Address" } th { "Consent" } th { "Verified" }
-                th { "Not reachable until" } th { "Last wrote from here" }
-            } }
+            (layout::head(&[
+                "Channel", "Address", "Consent", "Verified", "Not reachable until",
+                "Last wrote from here",
+            ]))
             tbody { @for address in &contact.addresses { (address_row(address)) } }
         }
     };

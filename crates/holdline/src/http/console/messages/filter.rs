@@ -12,6 +12,8 @@ use holdline_engine::ports::store::{MessageFilter, StoreResult};
 use maud::{Markup, html};
 
 const PATH: &str = "/console/messages";
+pub(super) const LOOKED_BACK_DAYS: i64 = 7;
+const LOOKED_BACK_MS: i64 = LOOKED_BACK_DAYS * 86_400_000;
 
 /// The list's address, read.
 #[derive(Debug, Default)]
@@ -29,8 +31,8 @@ pub(super) struct Filter {
 /// What is to be looked for.
 pub(super) enum Found {
     These(Box<MessageFilter>),
-    /// Nothing can fit, and why.
-    Nobody(String),
+    /// Nobody has this address or id, and no message has it.
+    Nobody,
 }
 
 impl Filter {
@@ -79,7 +81,7 @@ impl Filter {
         let mut wanted = MessageFilter {
             state: Some(self.state.clone()).filter(|it| StateName::NAMES.contains(&it.as_str())),
             channel: ChannelKind::new(&self.channel),
-            since: instant(&self.since),
+            since: self.since(state.engine.now()),
             until: instant(&self.until),
             before: self.before,
             ..MessageFilter::default()
@@ -99,17 +101,30 @@ impl Filter {
         }
         let contact = self.contact(state).await?;
         if contact.is_none() {
-            let words = format!(
-                "Nobody has the address “{}”, and no message has this id.",
-                self.q
-            );
-            return Ok(Found::Nobody(words));
+            return Ok(Found::Nobody);
         }
         wanted.contact = contact;
         Ok(Found::These(Box::new(wanted)))
     }
 
-    /// Whoever has this id, external id or address.
+    /// A search that no index helps looks back for a time, unless the reader says from when.
+    fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        let given = instant(&self.since);
+        let back = Timestamp(now.0.saturating_sub(LOOKED_BACK_MS));
+        given.or_else(|| self.is_long().then_some(back))
+    }
+
+    /// It might look through everything there is.
+    pub(super) fn is_long(&self) -> bool {
+        let scanned = ["waiting", "delivered"].contains(&self.state.as_str());
+        self.q.is_empty() && self.since.is_empty() && (scanned || !self.channel.is_empty())
+    }
+
+    pub(super) fn q(&self) -> &str {
+        &self.q
+    }
+
+    /// Whoever has this id or address.
     async fn contact(&self, state: &AppState) -> StoreResult<Option<ContactId>> {
         let store = state.engine.store();
         if let Some(id) = ContactId::parse(&self.q)
@@ -135,8 +150,7 @@ impl Filter {
         if let Some(one) = found.into_iter().flatten().next() {
             return Ok(Some(one.id));
         }
-        let named = store.find_contacts(&self.q, None, 1).await?;
-        Ok(named.first().map(|it| it.id))
+        Ok(None)
     }
 
     /// The address of what is shown.
@@ -178,14 +192,16 @@ impl Filter {
             form.filter method="get" action=(PATH) role="search" {
                 label {
                     "Person or message"
-                    input type="search" name="q" value=(self.q) placeholder="+44…, mail, id" maxlength="200";
+                    input type="search" name="q" value=(self.q) placeholder="+44…, mail, id"
+                        maxlength="200";
                 }
                 label {
                     "State"
                     select name="state" {
                         option value="" { "any" }
                         @for name in StateName::NAMES {
-                            option value=(name) selected[name == self.state] { (state_words(name).0) }
+                            @let words = state_words(name).0;
+                            option value=(name) selected[name == self.state] { (words) }
                         }
                     }
                 }
@@ -195,16 +211,28 @@ impl Filter {
                         option value="" { "any channel" }
                         @for name in channels {
                             @if let Some(kind) = ChannelKind::new(name) {
-                                option value=(name) selected[*name == self.channel] { (channel_name(kind)) }
+                                option value=(name) selected[*name == self.channel] {
+                                    (channel_name(kind))
+                                }
                             }
                         }
                     }
                 }
-                label { "From (UTC)" input type="text" name="since" value=(self.since) placeholder="2026-11-30 14:05" maxlength="30"; }
-                label { "Until (UTC)" input type="text" name="until" value=(self.until) placeholder="2026-11-30 15:00" maxlength="30"; }
+                (time_field("since", "From (UTC)", &self.since))
+                (time_field("until", "Until (UTC)", &self.until))
                 button type="submit" { "Show" }
                 a.button href=(PATH) { "Clear" }
             }
+        }
+    }
+}
+
+fn time_field(name: &str, words: &str, value: &str) -> Markup {
+    html! {
+        label {
+            (words)
+            input type="text" name=(name) value=(value) placeholder="2026-11-30 14:05"
+                maxlength="30";
         }
     }
 }
@@ -248,6 +276,21 @@ mod tests {
         check("channel=Pigeon!", Some("There is no channel “Pigeon!”."));
         let words = "“yesterday” is no time: write it as 2026-11-30 14:05 (UTC).";
         check("until=yesterday", Some(words));
+    }
+
+    #[test]
+    fn what_no_index_helps_looks_back_a_week() {
+        let check = |query: &str, expect: bool| {
+            assert_eq!(Filter::read(query).is_long(), expect, "{query}");
+        };
+        check("state=waiting", true);
+        check("channel=sms", true);
+        check("channel=sms&since=2026-11-30", false);
+        check("channel=sms&q=%2B44", false);
+        check("state=failed", false);
+        check("", false);
+        let since = Filter::read("channel=sms").since(Timestamp(LOOKED_BACK_MS + 5));
+        assert_eq!(since, Some(Timestamp(5)));
     }
 
     #[test]

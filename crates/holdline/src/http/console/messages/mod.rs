@@ -45,7 +45,7 @@ pub(super) async fn list(
 async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
     let wanted = match filter.wanted(state).await? {
         Found::These(wanted) => wanted,
-        Found::Nobody(words) => return Ok(html! { p.quiet { (words) } }),
+        Found::Nobody => return Ok(nobody(filter.q())),
     };
     let store = state.engine.store();
     let mut found = store.list_messages(&wanted, PAGE + 1).await?;
@@ -53,18 +53,20 @@ async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
     found.truncate(PAGE);
     let next = found.last().filter(|_| more).map(|it| it.message.id);
     Ok(html! {
+        @if filter.is_long() {
+            p.quiet {
+                "Of the last " (filter::LOOKED_BACK_DAYS) " days: fill in From to look further back."
+            }
+        }
         @if found.is_empty() {
             p.quiet { "No message fits. Take something out of the filter." }
         } @else {
             div.scroll {
                 table.rows {
                     caption.hidden { "Messages, the newest first" }
-                    thead {
-                        tr {
-                            th { "Accepted" } th { "State" } th { "Channel" } th { "To" }
-                            th { "Kind" } th { "Priority" } th { "App" }
-                        }
-                    }
+                    (layout::head(&[
+                        "Accepted", "State", "Channel", "To", "Kind", "Priority", "App",
+                    ]))
                     tbody { @for one in &found { (row(one)) } }
                 }
             }
@@ -76,13 +78,23 @@ async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
     })
 }
 
+fn nobody(q: &str) -> Markup {
+    let query: String = url::form_urlencoded::byte_serialize(q.as_bytes()).collect();
+    html! {
+        p.quiet {
+            "Nobody has the address “" (q) "”, and no message has this id. "
+            a href={ "/console/contacts?q=" (query) } { "Look among the contacts" }
+        }
+    }
+}
+
 fn row(stored: &StoredMessage) -> Markup {
     let (message, delivery) = (&stored.message, &stored.delivery);
     let hop = message.plan.get(usize::from(delivery.hop));
     let channel = hop.map(|hop| channel_name(hop.channel));
     html! {
-        tr {
-            td { a href={ "/console/messages/" (message.id.hex()) } { (time::instant(message.created_at)) } }
+        tr id={ "m-" (message.id.hex()) } {
+            td { a href=(one::url_of(message.id)) { (time::instant(message.created_at)) } }
             td data-label="State" { (state_tag(delivery.state.name())) }
             td data-label="Channel" {
                 (channel.unwrap_or_default())

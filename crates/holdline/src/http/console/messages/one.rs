@@ -1,6 +1,7 @@
 //! The page of one message: what is known of it, its plan, and one timeline of all that happened,
 //! each decision with its reason; the provider's own words behind a fold.
 
+use super::act::can_be_sent_again;
 use super::state_tag;
 use crate::http::api::messages::view::message_id;
 use crate::http::console::access::{Act, Denied, Signed};
@@ -57,7 +58,8 @@ pub(in crate::http::console) async fn page(
             h2 { "What happened" }
             (steps(&stored, &timeline))
         }))
-        @if signed.may(Act::Messages) && !stored.delivery.state.is_ended() {
+        @let lost = can_be_sent_again(&stored);
+        @if signed.may(Act::Messages) && (lost || !stored.delivery.state.is_ended()) {
             h2 { "Do something" }
             (acts(&stored))
         }
@@ -87,12 +89,17 @@ fn facts(stored: &StoredMessage, now: Timestamp) -> Markup {
                 dt { "Accepted" } dd { (time::instant(message.created_at)) }
                 dt { "Expires" } dd { (time::instant(message.expires_at)) }
                 dt { "App" } dd { (message.app) " as " (message.sender) }
-                dt { "Kind" } dd { (message.kind) ", " (message.priority.name()) ", data " (message.data_class) }
+                dt { "Kind" }
+                dd { (message.kind) ", " (message.priority.name()) ", data " (message.data_class) }
                 dt { "If unsure" } dd { "duplicate rule " (message.duplicate_rule.name()) }
-                dt { "The app knows" } dd { (delivery.told.name()) @if delivery.told_failed { ", failed" } }
+                dt { "The app knows" }
+                dd { (delivery.told.name()) @if delivery.told_failed { ", failed" } }
                 dt { "Plan" }
                 dd { ol.plan { @for hop in &message.plan {
-                    li { (channel_name(hop.channel)) " from " (hop.sender) " to " (hop.address.expose()) }
+                    li {
+                        (channel_name(hop.channel)) " from " (hop.sender) " to "
+                        (hop.address.expose())
+                    }
                 } } }
             }
         }
@@ -140,8 +147,8 @@ fn steps(stored: &StoredMessage, timeline: &Timeline) -> Markup {
     all.sort_by_key(|step| step.at);
     html! {
         ol.steps {
-            @for step in &all {
-                li class=(step.class) { (time::instant(step.at)) " " (step.words) }
+            @for (ix, step) in all.iter().enumerate() {
+                li id={ "step-" (ix) } class=(step.class) { (time::instant(step.at)) " " (step.words) }
             }
         }
     }
@@ -197,7 +204,8 @@ fn receipt(one: &ReceiptRecord) -> StepShown {
         class,
         words: html! {
             span.tag class=(class) { "receipt" } " Attempt " (one.key.number) ": "
-            strong { (one.status) } " " span.quiet { "(the provider says " (time::instant(one.at)) ")" }
+            strong { (one.status) } " "
+            span.quiet { "(the provider says " (time::instant(one.at)) ")" }
             (fold(None, one.fault_code.as_deref(), one.fault_detail.as_deref()))
         },
     }
@@ -241,6 +249,7 @@ fn acts(stored: &StoredMessage) -> Markup {
     };
     html! {
         div.card {
+            @if can_be_sent_again(stored) { (form("again", html! {}, "Send it anew", "")) }
             @if matches!(delivery.state, Where::Waiting { .. }) {
                 (form("retry", html! {}, "Try now", ""))
             }
@@ -249,7 +258,9 @@ fn acts(stored: &StoredMessage) -> Markup {
                     label {
                         "By another channel"
                         select name="channel" {
-                            @for kind in &others { option value=(kind.as_str()) { (channel_name(*kind)) } }
+                            @for kind in &others {
+                                option value=(kind.as_str()) { (channel_name(*kind)) }
+                            }
                         }
                     }
                 }, "Send by it", ""))
@@ -257,7 +268,9 @@ fn acts(stored: &StoredMessage) -> Markup {
                     p.quiet { "The provider has accepted it: the person may get it twice." }
                 }
             }
-            (form("cancel", html! {}, "Cancel", "danger"))
+            @if !delivery.state.is_ended() {
+                (form("cancel", html! {}, "Cancel", "danger"))
+            }
         }
     }
 }

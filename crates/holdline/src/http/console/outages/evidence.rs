@@ -10,44 +10,53 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
 /// Room above the highest point.
 const AIR: f64 = 1.15;
+const NONE: &str = "No evidence was kept: an operator decided it, or it began with the server.";
 
+/// `steps` are in the order of time.
 pub(super) fn drawing(points: &[EvidenceRecord], steps: &[(&str, Timestamp)]) -> Markup {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return html! { p.quiet { "No evidence was kept: it was decided by an operator or elsewhere." } };
+    let Some(last) = points.last() else {
+        return html! { p.quiet { (NONE) } };
     };
-    let high = |of: fn(&EvidenceRecord) -> f64| points.iter().map(of).fold(0.0, f64::max);
+    let instants = || {
+        points
+            .iter()
+            .map(|it| it.at)
+            .chain(steps.iter().map(|(_, at)| *at))
+    };
+    let from = instants().min().unwrap_or(last.at);
+    let to = instants().max().unwrap_or(last.at);
+    let high = points.iter().map(|it| it.nats).fold(0.0, f64::max);
     let threshold = last.threshold;
     // What is far beyond the threshold is drawn at twice its height: it decides nothing more.
-    let top = high(|it| it.nats).min(threshold * 2.0).max(threshold) * AIR;
-    let span = (last.at.0 - first.at.0).max(1) as f64;
-    let x = |at: Timestamp| (at.0 - first.at.0) as f64 / span * WIDTH;
-    let y = |nats: f64| HEIGHT - (nats / top).clamp(0.0, 1.0) * HEIGHT;
-    let line: Vec<String> = points
+    let top = high.min(threshold * 2.0).max(threshold) * AIR;
+    let span = (to.0 - from.0).max(1) as f64;
+    let x = |at: Timestamp| format!("{:.1}", (at.0 - from.0) as f64 / span * WIDTH);
+    let y = |nats: f64| format!("{:.1}", HEIGHT - (nats / top).clamp(0.0, 1.0) * HEIGHT);
+    let line = points
         .iter()
-        .map(|it| format!("{:.1},{:.1}", x(it.at), y(it.nats)))
-        .collect();
-    let inside = |at: &Timestamp| first.at <= *at && *at <= last.at;
+        .map(|it| format!("{},{}", x(it.at), y(it.nats)));
+    let line: Vec<String> = line.collect();
     let label = format!(
-        "Evidence from {} to {}: up to {:.1} nats, the threshold is {threshold:.1}",
-        rfc3339(first.at),
-        rfc3339(last.at),
-        high(|it| it.nats),
+        "Evidence from {} to {}: up to {high:.1} nats, the threshold is {threshold:.1}",
+        rfc3339(from),
+        rfc3339(to),
     );
     html! {
         figure.chart {
             figcaption {
-                "Evidence (" (last.signal) "): up to " (format!("{:.1}", high(|it| it.nats)))
-                " nats; at " (format!("{threshold:.1}")) " (dashed) the route counts as failing"
+                "Evidence (" (last.signal) "): up to " (format!("{high:.1}")) " nats; at "
+                (format!("{threshold:.1}")) " (dashed) the route counts as failing"
             }
-            svg.tall viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
-                aria-label=(label) {
-                @for (name, at) in steps.iter().filter(|(_, at)| inside(at)) {
-                    line.step x1=(format!("{:.1}", x(*at))) x2=(format!("{:.1}", x(*at))) y1="0"
-                        y2=(HEIGHT) { title { (name) } }
+            svg.tall viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none"
+                role="img" aria-label=(label) {
+                @for (name, at) in steps {
+                    line.step x1=(x(*at)) x2=(x(*at)) y1="0" y2=(HEIGHT) { title { (name) } }
                 }
-                line.threshold x1="0" x2=(WIDTH) y1=(format!("{:.1}", y(threshold)))
-                    y2=(format!("{:.1}", y(threshold))) {}
+                line.threshold x1="0" x2=(WIDTH) y1=(y(threshold)) y2=(y(threshold)) {}
                 polyline.evidence points=(line.join(" ")) {}
+                @for it in points {
+                    circle.evidence cx=(x(it.at)) cy=(y(it.nats)) r="3" {}
+                }
             }
         }
     }
@@ -68,26 +77,22 @@ mod tests {
             threshold: 16.5,
         };
         let points = [one(0, 0.0), one(5, 16.5), one(10, 33.0), one(20, 1e9)];
-        let text = drawing(
-            &points,
-            &[("suspect", Timestamp(5_000)), ("over", Timestamp(99_000))],
-        );
-        let text = text.into_string();
+        let steps = [
+            ("suspect", Timestamp(5_000)),
+            ("up again", Timestamp(40_000)),
+        ];
+        let text = drawing(&points, &steps).into_string();
         assert!(
-            text.contains("points=\"0.0,120.0 150.0,67.8 300.0,15.7 600.0,0.0\""),
+            text.contains("points=\"0.0,120.0 75.0,67.8 150.0,15.7 300.0,0.0\""),
             "{text}"
         );
         assert!(text.contains("y1=\"67.8\""), "the threshold: {text}");
-        assert_eq!(text.matches("class=\"step\"").count(), 1, "{text}");
+        assert!(text.contains("x1=\"600.0\""), "the last step: {text}");
         assert!(!text.contains("style="));
     }
 
     #[test]
     fn without_evidence_it_says_so() {
-        assert!(
-            drawing(&[], &[])
-                .into_string()
-                .contains("No evidence was kept")
-        );
+        assert!(drawing(&[], &[]).into_string().contains(NONE));
     }
 }

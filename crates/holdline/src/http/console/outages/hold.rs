@@ -82,13 +82,14 @@ fn back(name: &str, words: &str) -> Response {
     Redirect::to(&format!("{URL}?{}", query.finish())).into_response()
 }
 
-pub(super) fn form(state: &AppState) -> Markup {
+/// `route`: what is asked about, if it is known.
+pub(super) fn form(state: &AppState, route: &str) -> Markup {
     let routes = state.engine.routes();
     html! {
         form.card.narrow method="post" action={ (URL) "/hold" } {
             label {
                 "Route"
-                input name="route" list="routes" required maxlength="300"
+                input name="route" list="routes" required maxlength="300" value=(route)
                     placeholder="whatsapp/106540352242922/all";
             }
             datalist id="routes" { @for route in &routes { option value=(route.name) {} } }
@@ -113,8 +114,11 @@ pub(super) fn table(holds: &[HoldRecord], signed: &Signed, now: Timestamp) -> Ma
     html! {
         @if good.is_empty() { p.quiet { "Nothing: the detectors decide everything." } }
         @for hold in good {
-            div.card {
-                p { span.tag.fault { (hold.kind.name()) } " " code { (hold.scope) } ": " (hold.reason) }
+            div.card id={ "hold-" (hold.scope) } {
+                p {
+                    span.tag.fault { (hold.kind.name()) } " " code { (hold.scope) } ": "
+                    (hold.reason)
+                }
                 p.quiet {
                     (hold.actor) " said so " (time::instant(hold.set_at)) "; it ends "
                     (time::instant(hold.until))

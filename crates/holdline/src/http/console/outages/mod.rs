@@ -61,7 +61,7 @@ pub(super) async fn list(
         (layout::live("holds", Topic::Overview, URL, &hold::table(&holds, &signed, now)))
         @if signed.may(Act::Operate) {
             h2 { "Hold a route, or overrule its health" }
-            (hold::form(&state))
+            (hold::form(&state, ""))
         }
     };
     layout::page(&state, &signed, Nav::Outages, "Outages", &content).await
@@ -75,10 +75,9 @@ fn table(outages: &[OutageRecord], now: Timestamp) -> Markup {
             div.scroll {
                 table.rows {
                     caption.hidden { "Outages, the newest first" }
-                    thead { tr {
-                        th { "Began" } th { "State" } th { "What" } th { "Lasted" } th { "Moved" }
-                        th { "The provider's word" }
-                    } }
+                    (layout::head(&[
+                        "Began", "State", "What", "Lasted", "Moved", "The provider's word",
+                    ]))
                     tbody { @for outage in outages { (row(outage, now)) } }
                 }
             }
@@ -90,7 +89,7 @@ fn row(outage: &OutageRecord, now: Timestamp) -> Markup {
     let began = began(outage);
     let (words, class) = state_of(outage);
     html! {
-        tr {
+        tr id={ "outage-" (outage.id.hex()) } {
             td { a href={ (URL) "/" (outage.id.hex()) } { (time::instant(began)) } }
             td data-label="State" { span.tag class=(class) { (words) } }
             td data-label="What" { (outage.scope) }

@@ -1,7 +1,7 @@
 //! The page of one outage: how it was noticed, step by step; the evidence; what became of the
 //! messages of its time; how late the provider's own word was; what it has cost so far.
 
-use super::{Said, URL, began, evidence, state_of};
+use super::{Said, URL, began, evidence, hold, state_of};
 use crate::http::console::access::{Act, Denied, Signed};
 use crate::http::console::layout::{self, Nav};
 use crate::http::console::live::Topic;
@@ -19,7 +19,7 @@ use maud::{Markup, html};
 /// Outages looked through for one.
 const LOOKED_AT: usize = 1_000;
 /// The newest messages of its time that are counted.
-const COUNTED: usize = 50_000;
+const COUNTED: usize = 20_000;
 
 struct Read {
     outage: OutageRecord,
@@ -49,14 +49,14 @@ pub(in crate::http::console) async fn page(
             h2 { "How it was noticed" }
             (steps_shown(&read.outage))
             (evidence::drawing(&read.evidence, &steps(&read.outage)))
-        }))
-        h2 { "What became of the messages" }
-        (layout::live("fates", Topic::Messages, &url, &html! {
+            h2 { "What became of the messages" }
             (fates(&read.fates))
             (cost(&read, cost_per_million, now))
         }))
         @if signed.may(Act::Operate) && read.outage.recovered_at.is_none() {
-            p { a.button href=(URL) { "Hold, force or release a route" } }
+            h2 { "Hold the route, or overrule its health" }
+            (hold::form(&state, &read.outage.route))
+            p { a href=(URL) { "What operators say now" } }
         }
     };
     layout::page(&state, &signed, Nav::Outages, "Outage", &content).await
@@ -163,12 +163,13 @@ fn fates(fates: &[Fate]) -> Markup {
                 "."
             }
             table {
-                thead { tr { th { "State" } th { "Last tried by" } th { "Messages" } } }
+                (layout::head(&["State", "Last tried by", "Messages"]))
                 tbody {
                     @for fate in fates {
                         tr {
                             td { (messages::state_tag(&fate.state)) }
-                            td { (fate.channel.map_or_else(|| "not yet tried".to_owned(), channel_name)) }
+                            @let channel = fate.channel.map(channel_name);
+                            td { (channel.as_deref().unwrap_or("not yet tried")) }
                             td { (fate.count) }
                         }
                     }

@@ -33,8 +33,8 @@ fn card(
         .iter()
         .find(|it| it.recovered_at.is_none() && bears_on(it, route));
     html! {
-        article.card class=(class) {
-            h3 { (channel_name(route.channel)) " " span.quiet { (route.sender) } }
+        article.card id={ "route-" (route.name) } class=(class) {
+            h2 { (channel_name(route.channel)) " " span.quiet { (route.sender) } }
             p.state { span.dot class=(class) {} (words) }
             dl {
                 dt { "Since" }
@@ -44,9 +44,15 @@ fn card(
                     } @else { "the start" }
                 }
                 dt { "Why" }
-                dd { @if route.reason.is_empty() { "nothing speaks against it" } @else { (route.reason) } }
+                dd {
+                    @if route.reason.is_empty() { "nothing speaks against it" }
+                    @else { (route.reason) }
+                }
                 dt { "Waiting" }
-                dd { (route.waiting) @if route.in_flight > 0 { ", and " (route.in_flight) " on their way" } }
+                dd {
+                    (route.waiting)
+                    @if route.in_flight > 0 { ", and " (route.in_flight) " on their way" }
+                }
                 @if let Some(at) = route.oldest_waiting_at {
                     dt { "Oldest waiting" }
                     dd { (time::ago(at, now)) }
@@ -55,7 +61,10 @@ fn card(
                 dd { (next_hop(route, routes, order)) }
                 @if let Some(hold) = &route.hold {
                     dt { "Operator" }
-                    dd { (hold.kind.name()) ": " (hold.reason) " (until " (time::instant(hold.until)) ")" }
+                    dd {
+                        (hold.kind.name()) ": " (hold.reason) " (until "
+                        (time::instant(hold.until)) ")"
+                    }
                 }
             }
             @if let Some(outage) = open {

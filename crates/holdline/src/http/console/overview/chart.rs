@@ -2,6 +2,7 @@
 //! failed, receipts as a line, outages shaded behind. The same figures stand in a table.
 
 use crate::http::api::values::rfc3339;
+use crate::http::console::layout;
 use crate::http::console::standing::channel_name;
 use holdline_core::{ChannelKind, Timestamp};
 use holdline_engine::ports::records::{OutageRecord, TrafficRecord};
@@ -69,7 +70,7 @@ fn chart(
          at most {top} a minute"
     );
     html! {
-        figure.chart {
+        figure.chart id={ "chart-" (channel.as_str()) } {
             figcaption {
                 strong { (name) } " " (sends) " sends, " (receipts) " receipts, "
                 (failures) " failures"
@@ -132,10 +133,10 @@ fn shade(
 
 fn table(name: &str, mine: &[&TrafficRecord]) -> Markup {
     html! {
-        details {
+        details id={ "figures-" (name) } {
             summary { "Figures" span.hidden { " of " (name) } }
             table {
-                thead { tr { th { "Minute" } th { "Sends" } th { "Receipts" } th { "Failures" } } }
+                (layout::head(&["Minute", "Sends", "Receipts", "Failures"]))
                 tbody {
                     @for one in mine.iter().rev() {
                         tr {

@@ -39,17 +39,19 @@ pub(super) async fn page(State(state): State<AppState>, signed: Signed) -> Respo
     let routes = state.engine.routes();
     let standing = standing::of(&routes);
     let order = &state.config.failover.order;
+    let cards = cards::cards(&routes, order, &read.outages, now);
+    let charts = chart::charts(&read.traffic, &read.outages, &routes, now);
     let content = html! {
         h1.hidden { "Overview" }
-        (layout::live("headline", Topic::Overview, URL, &html! {
+        (layout::live("overview", Topic::Overview, URL, &html! {
             p.headline class=(standing.overall.name()) { (standing.headline) }
             (totals(&state, now))
+            (cards)
+            h2 { "The last hour" }
+            (charts)
+            h2 { "What happened" }
+            (activity(&read.lines))
         }))
-        (layout::live("cards", Topic::Overview, URL, &cards::cards(&routes, order, &read.outages, now)))
-        h2 { "The last hour" }
-        (layout::live("chart", Topic::Messages, URL, &chart::charts(&read.traffic, &read.outages, &routes, now)))
-        h2 { "What happened" }
-        (layout::live("activity", Topic::Overview, URL, &activity(&read.lines)))
     };
     layout::page(&state, &signed, Nav::Overview, "Overview", &content).await
 }
@@ -86,6 +88,9 @@ fn totals(state: &AppState, now: Timestamp) -> Markup {
                 "; the oldest has waited " (time::ago(at, now))
             }
             "."
+            @if state.engine.config().cluster.is_some() {
+                " Several servers share the work: what waits is counted on the one that answers you."
+            }
         }
     }
 }
@@ -97,7 +102,7 @@ fn activity(lines: &[ActivityRecord]) -> Markup {
         }
         ol.log {
             @for line in lines.iter().rev() {
-                li data-seq=(line.seq) {
+                li id={ "line-" (line.seq) } data-seq=(line.seq) {
                     (time::instant(line.activity.at)) " "
                     span.tag { (line.activity.kind.name()) } " "
                     code { (line.activity.subject) } " "

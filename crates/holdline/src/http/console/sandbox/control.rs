@@ -6,6 +6,7 @@ use holdline_channels::http::{Client, Request, Response};
 use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use url::Url;
 
 const TIMEOUT_MS: u32 = 2_000;
@@ -26,13 +27,17 @@ pub(super) struct Broken {
 
 pub(in crate::http::console) struct Control {
     base: Url,
-    client: Client,
+    client: Arc<Client>,
 }
 
 impl Control {
     pub(super) fn of(state: &AppState) -> Option<Self> {
         let base = state.config.console.sandbox_url.clone()?;
-        let client = Client::new(channels::client(&state.config)).ok()?;
+        let client = state.console.sandbox.get_or_init(|| {
+            let client = Client::new(channels::client(&state.config));
+            client.ok().map(Arc::new)
+        });
+        let client = client.clone()?;
         Some(Self { base, client })
     }
 

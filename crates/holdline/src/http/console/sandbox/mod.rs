@@ -5,7 +5,7 @@ mod control;
 
 pub(super) use control::Control;
 
-use super::access::{Act, Denied, Signed, audit};
+use super::access::{Act, Denied, Signed, deed};
 use super::guard;
 use super::layout::{self, Nav};
 use super::live::Topic;
@@ -48,10 +48,12 @@ pub(super) async fn page(
     let found = control.look().await;
     let content = html! {
         h1 { "Sandbox" }
-        p.quiet { "Virtual providers stand for WhatsApp, SMS and mail: nothing real is broken here." }
+        p.quiet {
+            "Virtual providers stand for WhatsApp, SMS and mail: nothing real is broken here."
+        }
         @if !said.fault.is_empty() { (layout::fault(&said.fault)) }
         @match found {
-            Err(words) => (layout::fault(&words)),
+            Err(words) => (layout::live("broken", Topic::Overview, URL, &layout::fault(&words))),
             Ok((profiles, broken)) => {
                 (layout::live("broken", Topic::Overview, URL, &broken_now(&broken, &signed)))
                 h2 { "Break something" }
@@ -67,7 +69,7 @@ fn broken_now(broken: &[Broken], signed: &Signed) -> Markup {
         h2 { "Broken now" }
         @if broken.is_empty() { p.quiet { "Nothing." } }
         @for one in broken {
-            form.line method="post" action={ (URL) "/mend" } {
+            form.line id={ "broken-" (one.id) } method="post" action={ (URL) "/mend" } {
                 strong { (one.profile) }
                 @if signed.may(Act::Operate) {
                     input type="hidden" name="outage" value=(one.id);
@@ -81,7 +83,7 @@ fn broken_now(broken: &[Broken], signed: &Signed) -> Markup {
 fn profiles_shown(profiles: &[Profile], signed: &Signed) -> Markup {
     html! {
         table.rows {
-            thead { tr { th { "Profile" } th { "What happens" } th { "" } } }
+            (layout::head(&["Profile", "What happens", "Do it"]))
             tbody {
                 @for one in profiles {
                     tr {
@@ -144,8 +146,8 @@ async fn done(
     let Some(control) = Control::of(state) else {
         return guard::unknown_page(State(state.clone()), signed).await;
     };
-    let deed = audit(state, &signed.actor(), what, ("", ""));
-    if let Err(error) = state.engine.commit(vec![deed]).await {
+    let deed = deed(state, &signed.actor(), what, ("", ""));
+    if let Err(error) = state.engine.commit(deed).await {
         return Denied::Store(error).answer(state);
     }
     match act(control).await {

@@ -54,7 +54,7 @@ fn table(rows: &[AuditRecord]) -> Markup {
     html! {
         table.rows {
             caption.hidden { "What people did, the newest first" }
-            thead { tr { th { "When" } th { "Who" } th { "What" } th { "About" } th { "Why" } th { "More" } } }
+            (layout::head(&["When", "Who", "What", "About", "Why", "More"]))
             tbody {
                 @for one in rows {
                     tr {

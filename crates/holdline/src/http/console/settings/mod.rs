@@ -75,9 +75,7 @@ fn token_table(tokens: &[TokenRecord]) -> Markup {
             p.quiet { "None. Make one with " code { "holdline token add" } "." }
         } @else {
             table.rows {
-                thead { tr {
-                    th { "Name" } th { "App" } th { "Senders" } th { "Made" } th { "Revoked" }
-                } }
+                (layout::head(&["Name", "App", "Senders", "Made", "Revoked"]))
                 tbody {
                     @for token in tokens {
                         tr {

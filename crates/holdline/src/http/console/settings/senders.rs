@@ -3,7 +3,8 @@
 
 use super::URL;
 use crate::http::api::contacts::address;
-use crate::http::console::access::{Act, Denied, Signed, audit};
+use crate::http::console::access::{Act, Denied, Signed, deed};
+use crate::http::console::layout;
 use crate::http::console::standing::{channel_name, health_words};
 use crate::http::state::AppState;
 use axum::Form;
@@ -36,7 +37,7 @@ pub(super) fn table(state: &AppState, signed: &Signed) -> Markup {
     html! {
         @if routes.is_empty() { p.quiet { "No channel is set up. See the configuration." } }
         table.rows {
-            thead { tr { th { "Channel" } th { "Sender" } th { "State" } th { "A second" } th { "Test" } } }
+            (layout::head(&["Channel", "Sender", "State", "A second", "Test"]))
             tbody {
                 @for route in &routes {
                     @let (words, class) = health_words(route.health);
@@ -65,8 +66,8 @@ fn form(channel: ChannelKind, sender: &str) -> Markup {
         form.line method="post" action={ (URL) "/test" } {
             input type="hidden" name="channel" value=(channel.as_str());
             input type="hidden" name="sender" value=(sender);
-            input name="to" aria-label={ (label) ", " (channel_name(channel)) } placeholder=(example)
-                required maxlength="254";
+            input name="to" aria-label={ (label) ", " (channel_name(channel)) }
+                placeholder=(example) required maxlength="254";
             button type="submit" { "Send a test" }
         }
     }
@@ -94,8 +95,8 @@ pub(in crate::http::console) async fn test(
         Err(why) => return refused(&format!("The address {}: {}.", why.message, why.fix)),
     };
     let what = ("sender.test", given.sender.as_str());
-    let deed = audit(&state, &signed.actor(), what, ("", channel.as_str()));
-    if let Err(error) = state.engine.commit(vec![deed]).await {
+    let deed = deed(&state, &signed.actor(), what, ("", channel.as_str()));
+    if let Err(error) = state.engine.commit(deed).await {
         return Denied::Store(error).answer(&state);
     }
     let message = message(&state, channel, &given.sender, value);

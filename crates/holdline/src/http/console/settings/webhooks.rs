@@ -2,7 +2,7 @@
 //! again. What an app has taken is not kept here; the messages keep what happened.
 
 use super::URL;
-use crate::http::console::access::{Act, Denied, Signed, audit};
+use crate::http::console::access::{Act, Denied, Signed, deed};
 use crate::http::console::layout::{self, Nav};
 use crate::http::console::{guard, time};
 use crate::http::state::AppState;
@@ -37,7 +37,7 @@ pub(super) fn table(endpoints: &[EndpointRecord]) -> Markup {
             p.quiet { "None. Apps subscribe, or are named in the configuration." }
         } @else {
             table.rows {
-                thead { tr { th { "Address" } th { "App" } th { "Form" } th { "Scope" } th { "Fields" } } }
+                (layout::head(&["Address", "App", "Form", "Scope", "Fields"]))
                 tbody {
                     @for one in endpoints {
                         tr {
@@ -46,7 +46,8 @@ pub(super) fn table(endpoints: &[EndpointRecord]) -> Markup {
                             td data-label="Form" { (form_words(one.form)) }
                             td data-label="Scope" { (one.scope) }
                             td data-label="Fields" {
-                                @if one.fields.is_empty() { "all" } @else { (one.fields.join(", ")) }
+                                @if one.fields.is_empty() { "all" }
+                                @else { (one.fields.join(", ")) }
                             }
                         }
                     }
@@ -131,9 +132,7 @@ fn log(events: &[OpenHook], signed: &Signed, url: &str, before: Option<i64>) -> 
         @if given_up > 1 && may { (again("shown", &format!("Post all {given_up} again"))) }
         @if !events.is_empty() {
             table.rows {
-                thead { tr {
-                    th { "Happened" } th { "Event" } th { "Tries" } th { "Last error" } th { "Next" }
-                } }
+                (layout::head(&["Happened", "Event", "Tries", "Last error", "Next"]))
                 tbody {
                     @for one in events {
                         tr {
@@ -189,8 +188,14 @@ pub(in crate::http::console) async fn replay(
     if let Err(denied) = signed.must(Act::Operate) {
         return denied.answer(&state);
     }
-    let found = state.engine.store().open_hooks(&id, given.before, PAGE);
-    // One that is named stands on the page that named it.
+    // One that is named is looked for by its number, wherever it stands by now.
+    let one: Option<i64> = given.event.parse().ok();
+    let (before, limit) = match one {
+        Some(seq) => (Some(seq.saturating_add(1)), 1),
+        None => (given.before, PAGE),
+    };
+    let _turn = state.console.replays.lock().await;
+    let found = state.engine.store().open_hooks(&id, before, limit);
     let found = match found.await {
         Ok(found) => found,
         Err(error) => return Denied::Store(error).answer(&state),
@@ -201,7 +206,8 @@ pub(in crate::http::console) async fn replay(
         .into_iter()
         .filter(|it| it.dropped_at.is_some() && wanted(it));
     let mut ops = Vec::new();
-    for one in given_up {
+    // In the order in which they happened.
+    for one in given_up.collect::<Vec<_>>().into_iter().rev() {
         ops.push(Op::HookForget(one.hook.seq));
         ops.push(Op::Hook {
             endpoint: one.hook.endpoint,
@@ -212,7 +218,7 @@ pub(in crate::http::console) async fn replay(
     }
     let count = ops.len() / 2;
     let what = ("webhook.replay", id.as_str());
-    ops.push(audit(
+    ops.extend(deed(
         &state,
         &signed.actor(),
         what,

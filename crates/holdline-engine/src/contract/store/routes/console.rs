@@ -1,23 +1,26 @@
 //! Who may sign in, their sessions, the log, traffic, evidence and fates.
 
-use super::fixtures::{accept, advance, at, attempt, id, in_state, message, message_id, put};
+use super::super::fixtures::{
+    accept, advance, at, attempt, id, in_state, message, message_id, put, try_put,
+};
 use crate::ports::ops::Advance;
 use crate::ports::records::{
     Activity, ActivityKind, EvidenceRecord, Role, SessionRecord, TrafficRecord, UserRecord,
 };
 use crate::ports::store::{Fate, MessageFilter};
-use crate::ports::{Op, Store};
+use crate::ports::{Conflict, Op, Store};
 use holdline_core::id::OutageId;
 use holdline_core::message::{End, State};
 use holdline_core::{ChannelKind, Redacted};
 use std::sync::Arc;
 
-pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
+pub(super) async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     the_last_word_about_a_user_holds(&*new_store().await).await;
     a_session_is_found_until_it_ends(&*new_store().await).await;
     the_log_is_resumed_where_it_was_left(&*new_store().await).await;
     traffic_of_a_minute_adds_up(&*new_store().await).await;
     evidence_comes_back_by_time(&*new_store().await).await;
+    fates_are_counted_by_state_and_last_channel(&*new_store().await).await;
     messages_are_found_by_time_and_channel(&*new_store().await).await;
     old_lines_and_sessions_go(&*new_store().await).await;
 }
@@ -31,6 +34,7 @@ fn user(name: &str, role: Role) -> UserRecord {
         totp_step: 0,
         created_at: at(1),
         disabled_at: None,
+        version: 1,
     }
 }
 
@@ -41,9 +45,26 @@ async fn the_last_word_about_a_user_holds(store: &dyn Store) {
         totp: Some(Redacted::new("GEZDGNBV".to_owned())),
         totp_step: 59_000_000,
         disabled_at: Some(at(7)),
+        version: 2,
         ..all[0].clone()
     };
     put(store, vec![Op::User(changed.clone())]).await;
+    let later = |version| UserRecord {
+        role: Role::Agent,
+        version,
+        ..changed.clone()
+    };
+    let nobody = UserRecord {
+        version: 2,
+        ..user("nobody", Role::Owner)
+    };
+    for refused in [later(1), later(2), later(4), nobody] {
+        let setting = super::super::fixtures::setting("k", "v");
+        let group = vec![setting, Op::User(refused)];
+        assert_eq!(try_put(store, group).await, Err(Conflict::Repeated));
+    }
+    let untouched = store.setting("k").await.expect("reads");
+    assert_eq!(untouched, None, "nothing of a group that conflicts is kept");
     let mut wanted = all.to_vec();
     wanted[0] = changed;
     wanted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -152,28 +173,28 @@ async fn evidence_comes_back_by_time(store: &dyn Store) {
 }
 
 /// Messages at 1 to 4: delivered by SMS, failed by SMS after WhatsApp, waiting, cancelled.
-async fn messages_are_found_by_time_and_channel(store: &dyn Store) {
+async fn put_messages(store: &dyn Store) {
     let ended = |end| State::Ended { end, at: at(9) };
-    let due = State::Waiting { due: at(3) };
     let states = [
         ended(End::Delivered),
         ended(End::Failed),
-        due,
+        State::Waiting { due: at(3) },
         ended(End::Cancelled),
     ];
     for (n, state) in (1..).zip(states) {
         put(store, vec![accept(message(n), in_state(n, state))]).await;
     }
-    for (n, number, channel) in [
-        (1, 1, ChannelKind::SMS),
-        (2, 1, ChannelKind::WHATSAPP),
-        (2, 2, ChannelKind::SMS),
-    ] {
+    let (sms, whatsapp) = (ChannelKind::SMS, ChannelKind::WHATSAPP);
+    for (n, number, channel) in [(1, 1, sms), (2, 1, whatsapp), (2, 2, sms)] {
         let started = Some(attempt(n, number, channel));
         let moved = advance(in_state(n, states[n as usize - 1]));
         let moved = Advance { started, ..moved };
         put(store, vec![Op::Advance(Box::new(moved))]).await;
     }
+}
+
+async fn fates_are_counted_by_state_and_last_channel(store: &dyn Store) {
+    put_messages(store).await;
     let fate = |state: &str, channel, count| Fate {
         state: state.to_owned(),
         channel,
@@ -189,53 +210,34 @@ async fn messages_are_found_by_time_and_channel(store: &dyn Store) {
     assert_eq!(fates, wanted);
     let newest = store.fates(at(1), at(5), 1).await.expect("reads");
     assert_eq!(newest, [fate("cancelled", None, 1)]);
-    let check = async |filter: MessageFilter, expect: &[i64]| {
+}
+
+async fn messages_are_found_by_time_and_channel(store: &dyn Store) {
+    put_messages(store).await;
+    let check = async |change: &dyn Fn(&mut MessageFilter), expect: &[i64]| {
+        let mut filter = MessageFilter::default();
+        change(&mut filter);
         let found = store.list_messages(&filter, 9).await.expect("reads");
         let found: Vec<_> = found.iter().map(|it| it.message.id).collect();
         let expect: Vec<_> = expect.iter().map(|n| message_id(*n)).collect();
         assert_eq!(found, expect, "{filter:?}");
     };
-    let any = MessageFilter::default;
-    let (since, until) = (Some(at(2)), Some(at(4)));
     check(
-        MessageFilter {
-            since,
-            until,
-            ..any()
-        },
+        &|it| (it.since, it.until) = (Some(at(2)), Some(at(4))),
         &[3, 2],
     )
     .await;
     let before = Some(message_id(3));
+    check(&|it| (it.before, it.until) = (before, Some(at(4))), &[2, 1]).await;
+    check(&|it| it.channel = Some(ChannelKind::WHATSAPP), &[2]).await;
+    let by_sms = |it: &mut MessageFilter| it.channel = Some(ChannelKind::SMS);
+    check(&by_sms, &[2, 1]).await;
+    let late =
+        |it: &mut MessageFilter| (it.channel, it.since) = (Some(ChannelKind::SMS), Some(at(2)));
+    check(&late, &[2]).await;
     check(
-        MessageFilter {
-            before,
-            until,
-            ..any()
-        },
-        &[2, 1],
-    )
-    .await;
-    let channel = Some(ChannelKind::WHATSAPP);
-    check(MessageFilter { channel, ..any() }, &[2]).await;
-    check(
-        MessageFilter {
-            channel: sms,
-            since,
-            ..any()
-        },
-        &[2],
-    )
-    .await;
-    let state = Some("failed".to_owned());
-    check(
-        MessageFilter {
-            state,
-            until,
-            channel,
-            ..any()
-        },
-        &[2],
+        &|it| (it.state, it.until) = (Some("failed".to_owned()), Some(at(2))),
+        &[],
     )
     .await;
 }
