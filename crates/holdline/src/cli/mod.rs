@@ -10,6 +10,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod token;
+mod user;
 
 pub(crate) use output::{ColorWhen, Output, table};
 pub(crate) use remote::ApiFault;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Manage the tokens by which apps sign in
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// See who may sign in to the console, and let somebody in who cannot any more
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Show the routes and their health
     Routes(remote::RoutesArgs),
     /// Hold a route, or overrule its health, for a time
@@ -157,6 +161,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Exit {
         Command::Messages(command) => remote::messages(command, context).await,
         Command::Contacts(command) => remote::contacts(command, context).await,
         Command::Token(command) => token::run(command, context).await,
+        Command::User(command) => user::run(command, context).await,
         Command::Routes(args) => remote::routes(args, context).await,
         Command::Route(command) => remote::route(command, context).await,
         Command::Outages(args) => remote::outages(args, context).await,

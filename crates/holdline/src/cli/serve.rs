@@ -177,6 +177,9 @@ fn announce(sandbox: &Sandbox, server: &str, context: &Context) {
     }
     context
         .out
+        .line("Or in the console: set console.sandbox_url to the control above");
+    context
+        .out
         .line("Break it:  curl -d '{\"profile\":\"server_errors\"}' CONTROL/control/outages");
 }
 

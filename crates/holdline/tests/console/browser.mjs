@@ -1,16 +1,16 @@
 // Chromium, without a window. Each test has contexts of its own, which share nothing.
 
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 const STEP_MS_MAX = 15_000;
-/** With HOLDLINE_ASSETS=1 a change of these is tried without a build. */
+/** HOLDLINE_ASSETS=FOLDER: changed scripts and styles are tried without a build. */
+const ASSETS = process.env.HOLDLINE_ASSETS;
 const OWN_FILES = '**/console/static/*.{css,js}';
-const ASSETS = new URL('../../src/http/console/assets/', import.meta.url);
 
 export function launch() {
   const named = process.env.HOLDLINE_CHROMIUM;
@@ -25,15 +25,15 @@ export async function contextOf(browser, at, cookie, options = {}) {
   const context = await browser.newContext({ ...fixed, ...options });
   context.setDefaultTimeout(STEP_MS_MAX);
   if (cookie) await context.addCookies([cookie]);
-  if (process.env.HOLDLINE_ASSETS) await context.route(OWN_FILES, fromSource);
+  if (ASSETS) await context.route(OWN_FILES, fromFolder);
   return context;
 }
 
-/** A file of the source tree in place of the one that was built in. */
-function fromSource(route) {
+/** A file of the folder in place of the one that was built in. */
+function fromFolder(route) {
   const name = new URL(route.request().url()).pathname.split('/').at(-1);
   const file = name.replace(/-[0-9a-f]{12}\./, '.');
-  return route.fulfill({ path: fileURLToPath(new URL(file, ASSETS)) });
+  return route.fulfill({ path: path.join(ASSETS, file) });
 }
 
 /** What the browser complains about on a page: policy, scripts, requests that failed. */

@@ -62,6 +62,7 @@ export class Program {
 
   /** The end of its log. */
   words() {
+    if (!existsSync(this.log)) return '';
     return readFileSync(this.log, 'utf8').split('\n').slice(-WORDS_MAX).join('\n');
   }
 }

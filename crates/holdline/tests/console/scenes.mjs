@@ -21,7 +21,8 @@ export async function calm() {
     scene.hook = createServer((_, answer) => answer.end()).listen(0, '127.0.0.1');
     await once(scene.hook, 'listening');
     const hook = await app.webhook(`http://127.0.0.1:${scene.hook.address().port}/hook`);
-    const [message] = await app.messages('?limit=1');
+    const message = await waitFor('a message that was read', async () =>
+      (await app.messages('?limit=500')).find((it) => it.progress === 'read'));
     const contact = await app.contact(numberOf(0));
     const report = await imported(scene, peopleCsv(3) + BAD_LINE);
     scene.people = { ada: scene.owner };

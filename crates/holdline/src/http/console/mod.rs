@@ -26,6 +26,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use holdline_core::Redacted;
 use holdline_engine::ports::StoreError;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
@@ -72,6 +73,11 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(from_fn(guard::headers))
         .layer(CompressionLayer::new())
+}
+
+/// What is kept of a password of the console.
+pub(crate) fn hash_password(password: &str) -> Option<Redacted<String>> {
+    access::hash_now(password)
 }
 
 /// While nobody can sign in, whoever holds this link makes the first owner. Each start gives a new

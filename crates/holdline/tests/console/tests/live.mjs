@@ -32,10 +32,10 @@ export const tests = {
     await app.release('after the return');
     await saidLines(page, /after the return/);
     // The parts of the page were fetched again as well.
-    await page.locator('#activity').getByText('after the return').waitFor();
+    await page.locator('ol.log').getByText('after the return').waitFor();
 
     const said = await seqsIn(page, '#said p');
-    const log = (await seqsIn(page, '#activity li')).filter((seq) => seq > since);
+    const log = (await seqsIn(page, 'ol.log li')).filter((seq) => seq > since);
     assert.deepEqual(said, [...log].reverse().sort((a, b) => a - b), 'each line once, in order');
     assert.equal(said.length, 3);
   },
@@ -100,12 +100,12 @@ export const tests = {
     const { at, app, owner } = await stage.fresh();
     await app.send('+16505551000');
     const page = await followed(await stage.context(at, owner));
-    const fold = page.locator('#chart details').first();
+    const fold = page.locator('figure.chart details').first();
     await fold.locator('summary').click();
-    const before = await page.locator('#chart figcaption').allInnerTexts();
+    const before = await page.locator('figure.chart figcaption').allInnerTexts();
     const isNew = async () => {
       await app.send('+16505551001');
-      const now = await page.locator('#chart figcaption').allInnerTexts();
+      const now = await page.locator('figure.chart figcaption').allInnerTexts();
       return now.join() !== before.join();
     };
     await waitFor('the chart to follow', isNew);

@@ -45,7 +45,7 @@ export const tests = {
     assert.match(words, /\d+ moved to another channel, \d+ wait/);
     assert.match(words, /We have known for .+; the provider has said nothing\./);
     await banner.getByRole('link', { name: 'More' }).waitFor();
-    const log = page.locator('#activity li', { hasText: 'down' });
+    const log = page.locator('ol.log li', { hasText: 'down' });
     await log.first().waitFor();
     // The other tab is told too, though one stream serves both.
     await panel.getByRole('region', { name: 'State' }).getByText(HEADLINE).waitFor();
@@ -96,12 +96,12 @@ export const tests = {
     const page = await stage.page(scene.at, scene.owner);
     await page.goto(scene.pages.find((it) => it.name === 'down-outage').path);
     await page.getByText('it goes on', { exact: true }).waitFor();
-    const steps = await page.locator('#outage .steps li').allInnerTexts();
+    const steps = await page.locator('.steps li').allInnerTexts();
     const named = ['onset', 'suspect', 'degraded', 'down'];
     assert.deepEqual(named, named.filter((name, ix) => steps[ix]?.includes(name)), steps.join('\n'));
     assert.match(await page.getByRole('img', { name: /^Evidence from/ }).innerHTML(), /threshold/);
-    const fates = page.locator('#fates table tbody');
+    const fates = page.locator('table', { hasText: 'Last tried by' });
     await fates.getByText('SMS').first().waitFor();
-    assert.match(await page.locator('#fates dl').innerText(), /\d+ messages/);
+    assert.match(await page.locator('dl', { hasText: 'By SMS' }).innerText(), /[1-9]\d* messages/);
   },
 };

@@ -23,12 +23,12 @@ export const tests = {
     assert.match(await said.innerText(), /console\/ada said so .*; it ends /);
 
     // The overview was open meanwhile.
-    const card = overview.locator('#cards article', { hasText: 'WhatsApp' });
+    const card = overview.locator('.cards article', { hasText: 'WhatsApp' });
     await card.getByText('hold: a number moves house (until').waitFor();
-    const log = overview.locator('#activity li');
+    const log = overview.locator('ol.log li');
     await log.filter({ hasText: 'console/ada said' }).getByText('a number moves house').waitFor();
     await app.send(numberOf(0));
-    const totals = overview.locator('#headline');
+    const totals = overview.locator('main');
     await totals.getByText(/Messages: 1 wait,.*the oldest has waited/).waitFor();
 
     await said.getByLabel('Why').fill('the number has moved');
@@ -52,7 +52,7 @@ export const tests = {
     await page.goto('/console/');
     const headline = page.locator('p.headline').first();
     assert.doesNotMatch(await headline.innerText(), /every channel works/);
-    const card = page.locator('#cards article', { hasText: 'WhatsApp' });
+    const card = page.locator('.cards article', { hasText: 'WhatsApp' });
     await card.getByText('Oldest waiting').waitFor();
     assert.match(await card.innerText(), /Waiting\s+1/);
   },

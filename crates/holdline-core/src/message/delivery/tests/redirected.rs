@@ -8,7 +8,7 @@ fn redirect(story: &mut Story, ms: i64, hop: u8) {
 
 #[test]
 fn a_waiting_message_goes_by_the_hop_that_was_asked_for() {
-    let mut story = Story::new(two_hops(Priority::Service));
+    let mut story = Story::new(two_hops(Priority::Bulk));
     story.world.health[0] = Health::Down;
     story.due(0);
     assert!(story.sent.is_empty(), "this priority waits");

@@ -10,6 +10,7 @@ mod throttle;
 mod totp;
 mod users;
 
+pub(super) use password::hash_now;
 pub(super) use session::{Act, Denied, Signed, deed, new_token};
 pub(super) use throttle::Throttle;
 

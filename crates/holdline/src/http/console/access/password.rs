@@ -41,13 +41,15 @@ pub(super) fn fault(password: &str, name: &str) -> Option<String> {
 }
 
 pub(super) async fn hash(console: &Console, password: String) -> Result<Redacted<String>, Busy> {
-    let hashed = turn(console, move || {
-        let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|it| it.to_string())
-    });
-    // The parameters are the crate's own and the length is bounded: nothing else can fail.
-    let hashed = hashed.await?.map_err(|_| Busy)?;
-    Ok(Redacted::new(hashed))
+    let hashed = turn(console, move || hash_now(&password)).await?;
+    hashed.ok_or(Busy)
+}
+
+/// Takes some 30 ms of the thread. The parameters are the crate's own and the length is bounded:
+/// nothing but a lack of random bytes can fail.
+pub(in crate::http::console) fn hash_now(password: &str) -> Option<Redacted<String>> {
+    let hash = Argon2::default().hash_password(password.as_bytes()).ok()?;
+    Some(Redacted::new(hash.to_string()))
 }
 
 /// Whether it is the password of this hash; `None` = of nobody.
