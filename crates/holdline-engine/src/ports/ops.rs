@@ -104,8 +104,8 @@ pub enum Op {
         key: String,
         value: String,
     },
-    /// A new person, or the next version of one. Conflicts with [`Conflict::Repeated`] when the name
-    /// is taken, or somebody else was first with a change.
+    /// A new person, or the next version of one. Conflicts with [`Conflict::Repeated`] when the
+    /// name is taken, or somebody else was first with a change.
     User(UserRecord),
     /// Replaces the one of the same token.
     Session(SessionRecord),

@@ -30,6 +30,7 @@ fn help_names_every_command_the_exit_codes_and_the_environment() {
           messages     Look at messages
           contacts     Look at people and bring them in
           token        Manage the tokens by which apps sign in
+          user         See who may sign in to the console, and let somebody in who cannot any more
           routes       Show the routes and their health
           route        Hold a route, or overrule its health, for a time
           outages      Show when routes were down, and how soon it was noticed

@@ -231,8 +231,8 @@ impl Delivery {
         self.finish(step, context.policy)
     }
 
-    /// An operator wants it sent by this hop instead: those before it and the one it is on are given
-    /// up. What is on its way, or in doubt, stays: nothing is sent twice by a guess.
+    /// An operator wants it sent by this hop instead: those before it and the one it is on are
+    /// given up. What is on its way, or in doubt, stays: nothing is sent twice by a guess.
     pub fn handle_redirected(&mut self, hop: u8, context: Context<'_>) -> Step {
         let mut step = Step::default();
         if self.can_redirect(hop) {

@@ -8,14 +8,15 @@ import { everyPage } from '../pages.mjs';
 /** What is replaced, in this order. */
 const VARIABLE = [
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?/g, 'TIME'],
-  [/\b(\d+(\.\d+)? (ms|s|min|h|d)\b ?)+/g, 'SPAN '],
+  [/\b\d+(\.\d+)? (ms|s|min|h|d)\b( \d+ (s|min|h)\b)?/g, 'SPAN'],
   [/127\.0\.0\.1(:\d+)?/g, 'ADDRESS'],
   [/\b([0-9a-f]{32}|[0-9a-f]{16}|(end|tok|wh)_\w+)\b/g, 'ID'],
   [/\b[A-Z2-7]{32}\b/g, 'SECRET'],
   [/\+?1650555\d{4}/g, 'PHONE'],
   [/\b([Pp]erson) ?\d+/g, '$1N'],
   [/Mozilla\/[^"]*|\bnode\b/g, 'BROWSER'],
-  [/\d+ (sends|receipts|failures)|at most \d+/g, 'N $1'],
+  [/\d+ (sends|receipts|failures)/g, 'N $1'],
+  [/at most \d+ a minute/g, 'at most N a minute'],
 ];
 /** An outage never runs the same twice: how many, how far and how soon differs. */
 const IN_OUTAGE = [

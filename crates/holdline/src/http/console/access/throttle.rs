@@ -1,6 +1,6 @@
-//! Guesses are slowed down: who fails to sign in again and again has to wait, longer each time. Most
-//! by name and address together; a little by the name alone, so that a stranger shuts nobody out,
-//! and by the address alone, which may stand for a whole office.
+//! Guesses are slowed down: who fails to sign in again and again has to wait, longer each time.
+//! Most by name and address together; a little by the name alone, so that a stranger shuts nobody
+//! out, and by the address alone, which may stand for a whole office.
 
 use holdline_core::Timestamp;
 use std::collections::HashMap;

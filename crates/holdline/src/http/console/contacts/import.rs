@@ -292,8 +292,8 @@ async fn shown(
         }
         p {
             "The first line names the columns: " code { (COLUMNS) } " and others. Who is known by "
-            "an address or the external id is updated. Bad lines are named and passed over; the same "
-            "file can be sent again. A list never undoes a withdrawn consent."
+            "an address or the external id is updated. Bad lines are named and passed over; the "
+            "same file can be sent again. A list never undoes a withdrawn consent."
         }
     };
     let page = layout::page(state, signed, Nav::Contacts, "Import contacts", &content).await;

@@ -1,5 +1,5 @@
-//! What somebody does with a message: try it now, send it by another channel, cancel it, or send one
-//! that did not arrive again. Each has a reason, and stands in the audit before it is tried.
+//! What somebody does with a message: try it now, send it by another channel, cancel it, or send
+//! one that did not arrive anew. Each has a reason, and stands in the audit before it is tried.
 
 use super::one::url_of;
 use crate::http::api::messages::view::message_id;

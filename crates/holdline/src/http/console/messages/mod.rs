@@ -55,7 +55,7 @@ async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
     Ok(html! {
         @if filter.is_long() {
             p.quiet {
-                "Of the last " (filter::LOOKED_BACK_DAYS) " days: fill in From to look further back."
+                "Of the last " (filter::LOOKED_BACK_DAYS) " days: fill in From to look further."
             }
         }
         @if found.is_empty() {

@@ -148,7 +148,9 @@ fn steps(stored: &StoredMessage, timeline: &Timeline) -> Markup {
     html! {
         ol.steps {
             @for (ix, step) in all.iter().enumerate() {
-                li id={ "step-" (ix) } class=(step.class) { (time::instant(step.at)) " " (step.words) }
+                li id={ "step-" (ix) } class=(step.class) {
+                    (time::instant(step.at)) " " (step.words)
+                }
             }
         }
     }

@@ -89,7 +89,7 @@ fn totals(state: &AppState, now: Timestamp) -> Markup {
             }
             "."
             @if state.engine.config().cluster.is_some() {
-                " Several servers share the work: what waits is counted on the one that answers you."
+                " Several servers share the work: what waits is counted on the one that answers."
             }
         }
     }
