@@ -90,16 +90,15 @@ mod tests {
         let ops = added(&before, &sums(&counts), Timestamp(61_234));
         let rows: Vec<_> = ops
             .iter()
-            .filter_map(|op| match op {
-                Op::Traffic(it) => {
-                    Some((it.minute.0, it.channel, it.sends, it.receipts, it.failures))
-                }
-                _ => None,
+            .filter_map(|op| {
+                let Op::Traffic(it) = op else { return None };
+                let counts = (it.sends, it.receipts, it.failures);
+                Some((it.minute.0, it.channel, counts))
             })
             .collect();
         let wanted = [
-            (60_000, ChannelKind::EMAIL, 0, 4, 0),
-            (60_000, ChannelKind::SMS, 2, 0, 3),
+            (60_000, ChannelKind::EMAIL, (0, 4, 0)),
+            (60_000, ChannelKind::SMS, (2, 0, 3)),
         ];
         assert_eq!(rows, wanted);
         assert!(added(&sums(&counts), &sums(&counts), Timestamp(0)).is_empty());

@@ -113,7 +113,8 @@ export class App {
   }
 
   async #control(method, path, body) {
-    return read(await fetch(this.at.control + path, { method, body: body && JSON.stringify(body) }));
+    const given = { method, body: body && JSON.stringify(body) };
+    return read(await fetch(this.at.control + path, given));
   }
 }
 

@@ -1,7 +1,7 @@
 // All pages of both scenes, one after the other, each opened anew.
 
-/** Calls `look(page, answer, name)` for every page, and `begin(page)` before it is loaded; `options`
- *  are those of the contexts. */
+/** Calls `look(page, answer, name)` for every page, and `begin(page)` before it is loaded;
+ *  `options` are those of the contexts. */
 export async function everyPage(stage, options, look, begin = () => {}) {
   for (const scene of [await stage.calm(), await stage.broken()]) {
     const contexts = new Map();

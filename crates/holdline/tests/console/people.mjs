@@ -41,9 +41,7 @@ export function post(at, path, fields, { cookie, headers = {} } = {}) {
 
 /** As a browser context takes it. */
 function cookieOf(answer, at) {
-  const pair = answer.headers.getSetCookie().map((it) => it.split(';')[0].split('='));
-  const found = pair.find(([name]) => name === COOKIE);
-  if (answer.status !== 303 || !found?.[1]) throw new Error(`no sign-in: ${answer.status}`);
-  const { hostname } = new URL(at.url);
-  return { name: COOKIE, value: found[1], domain: hostname, path: '/console' };
+  const value = new RegExp(`${COOKIE}=(\\w+)`).exec(answer.headers.get('set-cookie') ?? '')?.[1];
+  if (answer.status !== 303 || !value) throw new Error(`no sign-in: ${answer.status}`);
+  return { name: COOKIE, value, domain: new URL(at.url).hostname, path: '/console' };
 }

@@ -1,5 +1,6 @@
 // Runs the browser tests one after the other and says what came of each. Needs a built binary
-// (HOLDLINE_BIN, or target/debug/holdline) and chromium (HOLDLINE_CHROMIUM, or where it usually is).
+// (HOLDLINE_BIN, or target/debug/holdline), chromium (HOLDLINE_CHROMIUM, or where it usually is)
+// and the packages (`npm ci`).
 //
 //   node run.mjs [PART OF A NAME]   the tests whose names have this part; all without
 //   node run.mjs --large            those that store very much first, and these alone
@@ -34,14 +35,14 @@ async function all() {
 async function judge(stage, name, run) {
   const began = Date.now();
   const took = () => `${((Date.now() - began) / 1_000).toFixed(1)} s`;
+  const notes = () => stage.notes.map((note) => `; ${note}`).join('');
   try {
     await within('the test', large ? LARGE_MS_MAX : TEST_MS_MAX, run(stage));
-    const notes = stage.notes.map((note) => `; ${note}`).join('');
-    console.log(`ok    ${name} (${took()})${notes}`);
+    console.log(`ok    ${name} (${took()})${notes()}`);
     return true;
   } catch (fault) {
     const last = await stage.evidence(name, process.env.HOLDLINE_EVIDENCE);
-    console.log(`FAIL  ${name} (${took()})\n${fault.stack}\n${last}`);
+    console.log(`FAIL  ${name} (${took()})${notes()}\n${fault.stack}\n${last}`);
     return false;
   } finally {
     await stage.clear();
@@ -58,5 +59,5 @@ for (const [name, run] of await all()) {
 }
 await stage.end();
 await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed || !passed ? 1 : 0);
+const code = failed || !passed ? 1 : 0;
+process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(code));

@@ -10,6 +10,9 @@ import { Stage } from './stage.mjs';
 const FOLDER = path.join(root, 'docs/console');
 const NAMES = ['messages', 'contacts', 'contact', 'import', 'import-report', 'settings', 'users',
   'audit', 'account', 'sign-in'];
+/** Long lists, of which the beginning is enough. */
+const LISTS = ['messages', 'contacts'];
+const LIST = { x: 0, y: 0, width: WIDE.width, height: 640 };
 const IN_OUTAGE = ['overview', 'message', 'outages', 'outage', 'sandbox'];
 
 const browser = await launch();
@@ -30,7 +33,7 @@ async function take(scene, names) {
       const page = await stage.page(scene.at, cookie, { colorScheme, viewport: WIDE });
       await page.goto(url);
       const file = path.join(FOLDER, `${name.replace('down-', '')}-${colorScheme}.png`);
-      await page.screenshot({ path: file });
+      await page.screenshot({ path: file, clip: LISTS.includes(name) ? LIST : undefined });
       console.log(path.relative(root, file));
       await page.close();
     }

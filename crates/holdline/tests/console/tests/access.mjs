@@ -122,36 +122,41 @@ export const tests = {
     assert.equal(nextOf(other), '/console/messages?state=failed');
   },
 
-  async 'what is done after the end of the session leads to the sign-in and back'(stage) {
+  async 'a part of a page that is fetched after the end leads to the sign-in and back'(stage) {
     const { at, app, owner } = await stage.fresh();
-    const context = await stage.context(at, await signedIn(at, 'ada'));
-    const [part, form, list] = await Promise.all([1, 2, 3].map(() => context.newPage()));
-    await part.goto('/console/outages');
-    await form.goto('/console/outages');
-    await form.getByLabel('Route').fill(at.route);
-    await form.getByLabel('Why').fill('too late');
-    await list.goto('/console/contacts/import');
+    const page = await opened(stage, at, '/console/outages');
+    await endOthers(await stage.page(at, owner));
+    await app.hold('something happens');
+    await page.waitForURL('**/console/sign-in?next=*');
+    assert.equal(nextOf(page), '/console/outages', 'not the part that was fetched');
+    await fillIn(page, 'ada', PASSWORD);
+    await page.waitForURL('**/console/outages');
+  },
+
+  async 'a form that is sent after the end leads to the sign-in, and then to a page'(stage) {
+    const { at, owner } = await stage.fresh();
+    const page = await opened(stage, at, '/console/outages');
+    await page.getByLabel('Route').fill(at.route);
+    await page.getByLabel('Why').fill('too late');
+    await endOthers(await stage.page(at, owner));
+    await page.getByRole('button', { name: 'Say so' }).click();
+    await page.waitForURL('**/console/sign-in?next=*');
+    const answer = page.waitForNavigation();
+    await fillIn(page, 'ada', PASSWORD);
+    assert.equal((await answer).status(), 200, 'a page is shown');
+    await page.getByRole('navigation', { name: 'Pages', exact: true }).waitFor();
+  },
+
+  async 'a list that is sent after the end leads to the sign-in'(stage) {
+    const { at, owner } = await stage.fresh();
+    const page = await opened(stage, at, '/console/contacts/import');
     const buffer = Buffer.alloc(LIST_BYTES, '+16505551000\n');
     const file = { name: 'list.csv', mimeType: 'text/csv', buffer };
-    await list.getByLabel('CSV file').setInputFiles(file);
+    await page.getByLabel('CSV file').setInputFiles(file);
     await endOthers(await stage.page(at, owner));
-
-    await list.getByRole('button', { name: 'Import' }).click();
-    await list.waitForURL('**/console/sign-in?next=*');
-    assert.equal(nextOf(list), '/console/contacts/import');
-    await form.getByRole('button', { name: 'Say so' }).click();
-    await form.waitForURL('**/console/sign-in?next=*');
-    assert.notEqual(nextOf(form), '/console/outages/hold', 'a form is no page');
-    // Not the address of the part that was fetched.
-    const headers = { 'hx-request': 'true', 'hx-current-url': `${at.url}/console/outages` };
-    const fetched = await fetch(`${at.url}/console/banner`, { headers });
-    const to = new URL(fetched.headers.get('hx-redirect'), at.url);
-    assert.equal(to.searchParams.get('next'), '/console/outages');
-    await app.hold('something happens');
-    await part.waitForURL('**/console/sign-in?next=*');
-    assert.equal(nextOf(part), '/console/outages');
-    await fillIn(part, 'ada', PASSWORD);
-    await part.waitForURL('**/console/outages');
+    await page.getByRole('button', { name: 'Import' }).click();
+    await page.waitForURL('**/console/sign-in?next=*');
+    assert.equal(nextOf(page), '/console/contacts/import');
   },
 
   async 'a write that another site makes is refused'(stage) {
@@ -184,6 +189,15 @@ export const tests = {
     }
   },
 };
+
+/** A page of somebody whose session is about to end; it follows already. */
+async function opened(stage, at, path) {
+  const page = await stage.page(at, await signedIn(at, 'ada'));
+  const following = page.waitForResponse('**/console/live*');
+  await page.goto(path);
+  await following;
+  return page;
+}
 
 /** Signs out every other browser, from the page of the account. */
 async function endOthers(page) {

@@ -24,6 +24,7 @@ const IN_OUTAGE = [
   [/(: |")(it goes on|it reaches|N of)[^"\n]*?alarm at N/g, '$1REASON'],
   [/whatsapp\/N\/(all|session\/N)/g, 'whatsapp/SCOPE'],
   [/(everything|text messages to N) by whatsapp N/g, 'SCOPE'],
+  [/\b(sends_and_probes|send_outcomes|sends|probes)(?=[,)])/g, 'SIGNAL'],
   [/SCOPE: (suspect|degraded|down): /g, 'SCOPE: HEALTH: '],
 ];
 
@@ -58,7 +59,7 @@ function withoutRepeats(lines) {
   const entries = entriesOf(lines);
   const same = (a, b) => a?.join('\n') === b.join('\n');
   const kept = entries.filter((entry, ix) => !same(entries[ix - 1], entry));
-  return kept.flatMap(([head, ...inside]) => [head, ...(inside.length ? withoutRepeats(inside) : [])]);
+  return kept.flatMap(([head, ...inside]) => [head, ...withoutRepeats(inside)]);
 }
 
 /** Lines, each with those that stand deeper below it. */

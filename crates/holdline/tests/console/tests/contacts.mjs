@@ -75,7 +75,8 @@ export const tests = {
     const page = await stage.page(at, owner);
     await page.goto('/console/contacts/import');
     const buffer = Buffer.from('colour,size\nred,7\n');
-    await page.getByLabel('CSV file').setInputFiles({ name: 'x.csv', mimeType: 'text/csv', buffer });
+    const file = { name: 'x.csv', mimeType: 'text/csv', buffer };
+    await page.getByLabel('CSV file').setInputFiles(file);
     await page.getByRole('button', { name: 'Import' }).click();
     const fault = page.getByRole('alert').filter({ hasText: 'The import stopped' });
     await fault.waitFor();

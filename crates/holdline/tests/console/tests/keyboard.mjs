@@ -1,7 +1,9 @@
 // Everything can be done without a mouse, and it is seen where one is.
 
 import assert from 'node:assert/strict';
+import { numberOf } from '../app.mjs';
 import { PASSWORD } from '../people.mjs';
+import { waitFor } from '../wait.mjs';
 
 /** More than any page has stops. */
 const STOPS_MAX = 200;
@@ -62,6 +64,26 @@ export const tests = {
     await page.waitForURL('**/console/contacts?q=16505551007');
     await press('g', 'o');
     await page.waitForURL('**/console/');
+  },
+
+  async 'the chosen line stays chosen while the list grows'(stage) {
+    const { at, app, owner } = await stage.fresh();
+    for (let n = 0; n < 5; n += 1) await app.send(numberOf(n));
+    const page = await stage.page(at, owner);
+    await page.goto('/console/messages');
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    const chosen = await page.evaluate(() => document.activeElement.href);
+    await app.send(numberOf(6));
+    const rows = page.locator('main tbody tr');
+    await waitFor('the list to grow', async () => (await rows.count()) === 6);
+    assert.equal(await page.evaluate(() => document.activeElement.href), chosen);
+    await page.keyboard.press('j');
+    const next = await rows.nth(3).getByRole('link').getAttribute('href');
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('href')), next);
+    await page.keyboard.press('k');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(chosen);
   },
 
   async 'every stop of the Tab key is seen, and none is a trap'(stage) {
@@ -135,7 +157,8 @@ function focused(page) {
     const style = getComputedStyle(it);
     const box = it.getBoundingClientRect();
     const ring = style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 2;
-    const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+    const across = box.right > 0 && box.left < innerWidth;
+    const inside = across && box.bottom > 0 && box.top < innerHeight;
     const words = it.innerText || it.getAttribute('aria-label') || it.name || it.id;
     return { words: `${it.tagName} ${words}`, seen: ring && inside && box.width > 0 };
   });

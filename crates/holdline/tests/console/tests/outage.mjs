@@ -7,6 +7,7 @@ import { waitFor } from '../wait.mjs';
 /** Longest time from the verdict to the banner. */
 const SEEN_MS_MAX = 5_000;
 const VERDICT_MS_MAX = 60_000;
+const SENT = 30;
 const HEADLINE = 'WhatsApp is down. People are reached by E-mail and SMS.';
 
 export const tests = {
@@ -37,7 +38,7 @@ export const tests = {
     stage.note(`banner ${late} ms after the verdict`);
     assert.ok(late <= SEEN_MS_MAX, `the banner came ${late} ms after the verdict`);
 
-    await waitFor('title and icon', async () => (await page.title()).startsWith('✖ DOWN Overview'));
+    await waitFor('the title', async () => (await page.title()).startsWith('✖ DOWN Overview'));
     assert.match(await page.locator('#icon').getAttribute('href'), /\/down-\w+\.svg$/);
     const words = await banner.innerText();
     assert.match(words, new RegExp(`WhatsApp ${at.phoneId}: Down since `));
@@ -62,6 +63,17 @@ export const tests = {
     await page.locator('main tbody tr').first().getByText('over', { exact: true }).waitFor();
   },
 
+  async 'the banner goes on counting what moves and what waits'(stage) {
+    const { at, app, owner } = await stage.fresh();
+    await app.breakUntilDown();
+    const page = await stage.page(at, owner);
+    await page.goto('/console/');
+    const banner = page.getByRole('region', { name: 'State' });
+    for (let n = 0; n < SENT; n += 1) await app.send(numberOf(n));
+    const moved = async () => Number(/(\d+) moved/.exec(await banner.innerText())[1]) >= SENT;
+    await waitFor('the banner to count them', moved);
+  },
+
   async 'a message sent in an outage is seen on its way to SMS, and why'(stage) {
     const { at, app, owner } = await stage.fresh();
     await app.break();
@@ -77,11 +89,13 @@ export const tests = {
     await page.locator('#message .state').getByText('delivered').waitFor();
     await flow.stop();
     const steps = await timeline.locator('li').allInnerTexts();
-    const at_ = (words) => steps.findIndex((step) => words.test(step));
-    const order = [/Accepted from shop/, /WhatsApp: rejected/, /failed over from hop 1/, /Sent by SMS/];
-    const found = order.map(at_);
+    const placeOf = (words) => steps.findIndex((step) => words.test(step));
+    const order = [
+      /Accepted from shop/, /WhatsApp: rejected/, /failed over from hop 1/, /Sent by SMS/,
+    ];
+    const found = order.map(placeOf);
     assert.ok(found.every((ix, n) => ix >= 0 && (n === 0 || ix > found[n - 1])), steps.join('\n'));
-    assert.ok(at_(/receipt.*delivered/s) > found.at(-1), steps.join('\n'));
+    assert.ok(placeOf(/receipt.*delivered/s) > found.at(-1), steps.join('\n'));
     await timeline.getByText('What the provider said').first().click();
     assert.match(await timeline.locator('details[open] pre').innerText(), /\w/);
 
@@ -98,7 +112,8 @@ export const tests = {
     await page.getByText('it goes on', { exact: true }).waitFor();
     const steps = await page.locator('.steps li').allInnerTexts();
     const named = ['onset', 'suspect', 'degraded', 'down'];
-    assert.deepEqual(named, named.filter((name, ix) => steps[ix]?.includes(name)), steps.join('\n'));
+    const shown = named.filter((name, ix) => steps[ix]?.includes(name));
+    assert.deepEqual(shown, named, steps.join('\n'));
     assert.match(await page.getByRole('img', { name: /^Evidence from/ }).innerHTML(), /threshold/);
     const fates = page.locator('table', { hasText: 'Last tried by' });
     await fates.getByText('SMS').first().waitFor();

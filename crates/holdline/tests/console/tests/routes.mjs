@@ -89,7 +89,7 @@ export const tests = {
     assert.match(await page.locator('#message dl').innerText(), /SMS from/);
   },
 
-  async 'a message that waits is cancelled with a reason'(stage) {
+  async 'a message that waits is cancelled with a reason, and sent anew'(stage) {
     const { at, app, owner } = await stage.fresh();
     await app.hold('nothing leaves for the moment');
     const id = await app.send(numberOf(3));
@@ -100,7 +100,14 @@ export const tests = {
     await form.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('It is cancelled: nothing more leaves.').waitFor();
     await page.locator('#message .state').getByText('cancelled').waitFor();
-    assert.equal(await page.getByRole('heading', { name: 'Do something' }).count(), 0);
+    assert.equal(await page.getByRole('button', { name: 'Cancel' }).count(), 0);
+
+    await app.release('it leaves again');
+    const again = page.locator('form', { has: page.getByRole('button', { name: 'Send it anew' }) });
+    await again.getByLabel('Why').fill('it was no mistake');
+    await again.getByRole('button').click();
+    await page.getByText('This is the same message, sent anew.').waitFor();
+    await page.locator('#message .state').getByText('delivered').waitFor();
   },
 
   async 'a message that waits is sent by another channel'(stage) {

@@ -13,6 +13,9 @@
   const SILENCE_MS = 40000;
   const PAUSE_MS_MAX = 30000;
   let cursor = Number(body.dataset.seq);
+  // What the page that reads the stream has told, for pages that were being loaded meanwhile.
+  const told = [];
+  let leads = false;
   let stale = new Set();
 
   // --- What is told ---------------------------------------------------------------------------
@@ -47,6 +50,9 @@
     if (message.line) activity(message.line);
     if (message.topics) tell(message.topics);
     if (message.state) state(message.state);
+    if (message.since !== undefined && leads) {
+      for (const line of told) if (line.seq > message.since) others.postMessage({ line });
+    }
   }
 
   // --- The stream -----------------------------------------------------------------------------
@@ -78,6 +84,7 @@
   }
 
   function follow() {
+    leads = true;
     const source = new EventSource(`/console/live?after=${cursor}`);
     let watch;
     const end = () => {
@@ -93,12 +100,19 @@
     source.onopen = () => { failures = 0; alive(); pass({ state: "good" }); };
     source.addEventListener("alive", alive);
     source.addEventListener("full", () => { clearTimeout(watch); source.close(); pass({ state: "full" }); });
-    source.addEventListener("activity", (event) => { alive(); pass({ line: JSON.parse(event.data) }); });
+    source.addEventListener("activity", (event) => {
+      alive();
+      const line = JSON.parse(event.data);
+      told.push(line);
+      if (told.length > LINES_MAX) told.shift();
+      pass({ line });
+    });
     source.addEventListener("changed", (event) => { alive(); pass({ topics: event.data.split(" ") }); });
     source.onerror = end;
   }
 
   if (others) {
+    others.postMessage({ since: cursor });
     navigator.locks.request("holdline-live", () => new Promise(() => follow()));
   } else {
     follow();
