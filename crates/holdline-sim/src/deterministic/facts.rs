@@ -38,6 +38,9 @@ pub(crate) enum Fact {
         provider_id: String,
         kind: ReceiptKind,
     },
+    /// A provider's receipt was refused, because a node does not know whether the store has it: if
+    /// it has, it is read all the same.
+    MayBeKept { key: AttemptKey },
     /// A person wrote; `id` is the provider's.
     Wrote { id: String, person: u8 },
     /// A webhook with what a person wrote was answered 200 by a node.
@@ -155,6 +158,7 @@ impl Fact {
             | Self::Ends { key, .. }
             | Self::Dropped { key }
             | Self::Reached { key, .. }
+            | Self::MayBeKept { key }
             | Self::Receipt { key: Some(key), .. } => Some(key.message),
             Self::Heard(Heard {
                 news: News::Progress { message, .. } | News::Failed { message },
@@ -228,6 +232,13 @@ impl fmt::Display for Fact {
                 provider_id,
                 kind,
             } => self::receipt(f, key.as_ref(), provider_id, kind),
+            Self::MayBeKept { key } => {
+                write!(
+                    f,
+                    "a receipt for {} was refused, and may be kept",
+                    Key(*key)
+                )
+            }
             Self::Wrote { id, person } => write!(f, "person {person} wrote {id}"),
             Self::Stored { id } => write!(f, "webhook with {id} answered 200"),
             Self::Heard(heard) => heard.fmt(f),

@@ -9,9 +9,9 @@ use crate::deterministic::script::Between;
 use crate::deterministic::stage::{Stage, channel_of};
 use crate::hooks::Post;
 use holdline_core::{Redacted, Timestamp};
-use holdline_engine::Engine;
 use holdline_engine::ports::records::RawInbound;
-use holdline_engine::ports::{HookRequest, InboundItem};
+use holdline_engine::ports::{HookRequest, InboundItem, StoreError};
+use holdline_engine::{Engine, HookError};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -83,7 +83,21 @@ async fn take(stage: &Stage, engine: &Engine, post: &Post) -> u16 {
         }
         Err(error) => {
             tracing::debug!(%error, "a webhook was refused");
+            if matches!(error, HookError::Store(StoreError::Ambiguous(_))) {
+                tell_maybe(stage, post);
+            }
             REFUSED
+        }
+    }
+}
+
+/// What the store may have, though the provider was told to come again.
+fn tell_maybe(stage: &Stage, post: &Post) {
+    for item in items(post) {
+        if let InboundItem::Receipt(receipt) = item
+            && let Some(key) = receipt.key
+        {
+            stage.tell(&Fact::MayBeKept { key });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A message has one attempt under way at most, and no attempt is made twice. A receipt that comes
-//! before the answer says what became of an attempt as well as the answer does.
+//! before the answer says what became of an attempt as well as the answer does, also one that was
+//! refused and yet may be in the store.
 
 use crate::deterministic::checkers::{Checker, Rules};
 use crate::deterministic::chronicle::Wrong;
@@ -51,6 +52,7 @@ impl Checker for Flight {
             }
             Fact::Ends { key, .. }
             | Fact::Dropped { key }
+            | Fact::MayBeKept { key }
             | Fact::Receipt { key: Some(key), .. }
                 if self.is_under_way(*key) =>
             {

@@ -107,7 +107,7 @@ impl Checker for Unknown {
                 self.under_way.remove(key);
                 self.doubt(*key, at_ms);
             }
-            Fact::Receipt { key: Some(key), .. } => {
+            Fact::MayBeKept { key } | Fact::Receipt { key: Some(key), .. } => {
                 self.under_way.remove(key);
                 self.settle(*key);
             }
