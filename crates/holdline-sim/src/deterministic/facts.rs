@@ -232,22 +232,13 @@ impl fmt::Display for Fact {
                 provider_id,
                 kind,
             } => self::receipt(f, key.as_ref(), provider_id, kind),
-            Self::MayBeKept { key } => {
-                write!(
-                    f,
-                    "a receipt for {} was refused, and may be kept",
-                    Key(*key)
-                )
-            }
+            Self::MayBeKept { key } => write!(f, "a receipt of {} may be kept", Key(*key)),
             Self::Wrote { id, person } => write!(f, "person {person} wrote {id}"),
             Self::Stored { id } => write!(f, "webhook with {id} answered 200"),
             Self::Heard(heard) => heard.fmt(f),
             Self::Life { node, lives } => {
-                write!(
-                    f,
-                    "node {node} {}",
-                    if *lives { "lives" } else { "is gone" }
-                )
+                let what = if *lives { "lives" } else { "is gone" };
+                write!(f, "node {node} {what}")
             }
             Self::Takes { node, partitions } => {
                 write!(f, "node {node} takes {} partitions", partitions.len())

@@ -58,6 +58,5 @@ for (const [name, run] of await all()) {
   else failed += 1;
 }
 await stage.end();
-await browser.close();
 const code = failed || !passed ? 1 : 0;
 process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(code));

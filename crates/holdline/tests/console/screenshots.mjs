@@ -24,7 +24,6 @@ try {
 } finally {
   await stage.clear();
   await stage.end();
-  await browser.close();
 }
 
 async function take(scene, names) {

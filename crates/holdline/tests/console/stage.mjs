@@ -8,6 +8,9 @@ import { contextOf } from './browser.mjs';
 import { firstOwner } from './people.mjs';
 import * as scenes from './scenes.mjs';
 import { Installation } from './server.mjs';
+import { within } from './wait.mjs';
+
+const END_MS_MAX = 30_000;
 
 export class Stage {
   #scenes = new Map();
@@ -68,14 +71,18 @@ export class Stage {
 
   async clear() {
     this.notes = [];
-    const contexts = this.#contexts.splice(0).map((context) => context.close());
-    await Promise.allSettled(contexts);
-    await Promise.allSettled(this.#opened.splice(0).map((at) => at.end()));
+    await ended(this.#contexts.splice(0).map((context) => context.close()));
+    await ended(this.#opened.splice(0).map((at) => at.end()));
   }
 
   async end() {
     const all = await Promise.allSettled(this.#scenes.values());
     const begun = all.filter((it) => it.status === 'fulfilled').map((it) => it.value);
-    await Promise.allSettled(begun.map((scene) => scene.end()));
+    await ended([...begun.map((scene) => scene.end()), this.browser.close()]);
   }
+}
+
+/** A browser that has crashed ends nothing any more, and is not waited for. */
+async function ended(all) {
+  await within('the end', END_MS_MAX, Promise.allSettled(all)).catch(() => {});
 }

@@ -23,12 +23,17 @@ async fn stores_that_open_a_new_database_at_once_all_succeed() {
 async fn a_newer_schema_is_shared_as_long_as_it_allows() {
     let server = Postgres::start();
     let (store, database) = open_new(&server).await;
-    let newer = "UPDATE schema_version SET version = 2;
-         INSERT INTO schema_migration (version, name, checksum) VALUES (2, 'next', '')";
-    server.sql(&database, newer);
+    let known = server.sql(&database, "SELECT version FROM schema_version");
+    let next = known.trim().parse::<i32>().unwrap() + 1;
+    let newer = format!(
+        "UPDATE schema_version SET version = {next};
+         INSERT INTO schema_migration (version, name, checksum) VALUES ({next}, 'next', '')"
+    );
+    server.sql(&database, &newer);
     open(&server.url(&database)).await;
     store.beat(&beat()).await.unwrap();
-    server.sql(&database, "UPDATE schema_version SET writer_min = 2");
+    let refused = format!("UPDATE schema_version SET writer_min = {next}");
+    server.sql(&database, &refused);
     let refused = postgres::open(options(&server.url(&database))).await;
     let refused = [refused.map(drop), store.beat(&beat()).await.map(drop)];
     for error in refused.map(|it| it.unwrap_err().to_string()) {

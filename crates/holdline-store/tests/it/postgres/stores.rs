@@ -1,6 +1,6 @@
 //! Everything that the read verbs of a store tell, but for what belongs to running nodes.
 
-use holdline_core::id::InboundId;
+use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{ChannelKind, Timestamp};
 use holdline_engine::ports::cluster::Lease;
@@ -21,6 +21,7 @@ pub(super) async fn everything(store: &dyn Store) -> Vec<String> {
     hooks(store, &mut all).await;
     library(store, &mut all).await;
     operators(store, &mut all).await;
+    console(store, &mut all).await;
     all
 }
 
@@ -136,5 +137,32 @@ async fn operators(store: &dyn Store, all: &mut Vec<String>) {
     say(all, "audit", store.audit(None, MAX).await.unwrap());
     for key in ["a", "b", "c", "d", "k"] {
         say(all, "setting", store.setting(key).await.unwrap());
+    }
+}
+
+async fn console(store: &dyn Store, all: &mut Vec<String>) {
+    for user in store.users().await.unwrap() {
+        let totp = user.totp.as_ref().map(|it| it.expose().clone());
+        say(all, "password", (user.password.expose(), totp));
+        say(all, "user", user);
+    }
+    for session in store.sessions().await.unwrap() {
+        let known = store.session(&session.hash).await.unwrap();
+        say(all, "session", (session, known));
+    }
+    say(all, "activity", store.activity(Some(0), MAX).await.unwrap());
+    let always = Timestamp(0);
+    say(all, "traffic", store.traffic(always, MAX).await.unwrap());
+    let fates = store.fates(always, Timestamp::MAX, MAX).await;
+    say(all, "fates", fates.unwrap());
+    for outage in [1, 2].map(|n: i64| {
+        let ms = u128::from((NOW + n).unsigned_abs());
+        OutageId(ms << 80 | 0x7000_8000_0000_0000_0000 | u128::from(n.unsigned_abs()))
+    }) {
+        say(all, "evidence", store.evidence(outage, MAX).await.unwrap());
+    }
+    for endpoint in store.endpoints().await.unwrap() {
+        let open = store.open_hooks(&endpoint.id, None, MAX).await;
+        say(all, "open hooks", open.unwrap());
     }
 }
