@@ -50,7 +50,7 @@ fn content(
     html! {
         div data-overall=(overall.name()) data-mark=(overall.mark()) {
             @if overall != Overall::Up {
-                section.banner class=(overall.name()) aria-label="State" {
+                section class={ "banner " (overall.name()) } aria-label="State" {
                     p.headline { (overall.mark()) " " (standing.headline) }
                     ul { @for route in ill { li { (line(route, outages, now)) } } }
                 }

@@ -168,7 +168,7 @@ fn address_row(address: &AddressRecord) -> Markup {
         tr {
             th scope="row" { (channel) }
             td { (address.value.expose()) }
-            td data-label="Consent" { span.tag class=(class) { (consent) } }
+            td data-label="Consent" { span class={ "tag " (class) } { (consent) } }
             td data-label="Verified" { (time::maybe(address.verified_at)) }
             td data-label="Not reachable until" { (time::maybe(address.unreachable_until)) }
             td data-label="Last wrote from here" { (time::maybe(address.last_inbound_at)) }

@@ -111,7 +111,7 @@ fn row(stored: &StoredMessage) -> Markup {
 /// A state by its stable name, in words and colour.
 pub(super) fn state_tag(name: &str) -> Markup {
     let (words, class) = state_words(name);
-    html! { span.tag class=(class) { (words) } }
+    html! { span class={ "tag " (class) } { (words) } }
 }
 
 fn state_words(name: &str) -> (&str, &'static str) {

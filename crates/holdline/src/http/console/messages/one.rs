@@ -186,7 +186,7 @@ fn ended(one: &AttemptRecord) -> Option<StepShown> {
         _ => "degraded",
     };
     let words = html! {
-        span.tag class=(class) { "attempt " (one.key.number) } " "
+        span class={ "tag " (class) } { "attempt " (one.key.number) } " "
         (channel_name(one.channel)) ": " strong { (outcome) }
         (fold(one.fault_class.as_deref(), one.fault_code.as_deref(), one.fault_detail.as_deref()))
         @if let Some(id) = &one.provider_id {
@@ -205,7 +205,7 @@ fn receipt(one: &ReceiptRecord) -> StepShown {
         at: one.received_at,
         class,
         words: html! {
-            span.tag class=(class) { "receipt" } " Attempt " (one.key.number) ": "
+            span class={ "tag " (class) } { "receipt" } " Attempt " (one.key.number) ": "
             strong { (one.status) } " "
             span.quiet { "(the provider says " (time::instant(one.at)) ")" }
             (fold(None, one.fault_code.as_deref(), one.fault_detail.as_deref()))

@@ -91,7 +91,7 @@ fn row(outage: &OutageRecord, now: Timestamp) -> Markup {
     html! {
         tr id={ "outage-" (outage.id.hex()) } {
             td { a href={ (URL) "/" (outage.id.hex()) } { (time::instant(began)) } }
-            td data-label="State" { span.tag class=(class) { (words) } }
+            td data-label="State" { span class={ "tag " (class) } { (words) } }
             td data-label="What" { (outage.scope) }
             td data-label="Lasted" {
                 @match outage.recovered_at {

@@ -85,7 +85,7 @@ fn facts(outage: &OutageRecord, now: Timestamp) -> Markup {
     let began = began(outage);
     html! {
         div.card {
-            p.state { span.dot class=(class) {} (words) ": " (outage.scope) }
+            p.state { span class={ "dot " (class) } {} (words) ": " (outage.scope) }
             dl {
                 dt { "Scope" } dd { code { (outage.route) } }
                 dt { "Began" } dd { (time::instant(began)) " (" (time::ago(began, now)) ")" }

@@ -33,9 +33,9 @@ fn card(
         .iter()
         .find(|it| it.recovered_at.is_none() && bears_on(it, route));
     html! {
-        article.card id={ "route-" (route.name) } class=(class) {
+        article id={ "route-" (route.name) } class={ "card " (class) } {
             h2 { (channel_name(route.channel)) " " span.quiet { (route.sender) } }
-            p.state { span.dot class=(class) {} (words) }
+            p.state { span class={ "dot " (class) } {} (words) }
             dl {
                 dt { "Since" }
                 dd {

@@ -44,7 +44,7 @@ pub(super) async fn page(State(state): State<AppState>, signed: Signed) -> Respo
     let content = html! {
         h1.hidden { "Overview" }
         (layout::live("overview", Topic::Overview, URL, &html! {
-            p.headline class=(standing.overall.name()) { (standing.headline) }
+            p class={ "headline " (standing.overall.name()) } { (standing.headline) }
             (totals(&state, now))
             (cards)
             h2 { "The last hour" }

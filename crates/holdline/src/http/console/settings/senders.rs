@@ -44,7 +44,7 @@ pub(super) fn table(state: &AppState, signed: &Signed) -> Markup {
                     tr {
                         th scope="row" { (channel_name(route.channel)) }
                         td data-label="Sender" { code { (route.sender) } }
-                        td data-label="State" { span.tag class=(class) { (words) } }
+                        td data-label="State" { span class={ "tag " (class) } { (words) } }
                         td data-label="A second" { (format!("{:.0}", route.rate_per_s)) }
                         td data-label="Test" {
                             @if signed.may(Act::Operate) { (form(route.channel, &route.sender)) }
