@@ -194,15 +194,7 @@ impl Board {
     pub fn weight_of(&self, scope: &Scope) -> Option<Weight> {
         let met = self.active.iter().copied();
         let met = met.filter(|route| self.leaf_at(*route).scope.meets(scope));
-        let weights = met.map(|route| {
-            let (strand, nats) = self.strongest(route);
-            let threshold = self.leaf_at(route).wanted;
-            Weight {
-                signal: strand.name(),
-                nats,
-                threshold,
-            }
-        });
+        let weights = met.map(|route| self.weight(route));
         weights.max_by(|a, b| a.nats.total_cmp(&b.nats))
     }
 
@@ -211,19 +203,23 @@ impl Board {
     pub fn weights(&self) -> BTreeMap<NumberIx, Weight> {
         let mut all = BTreeMap::<NumberIx, Weight>::new();
         for route in &self.active {
-            let (strand, nats) = self.strongest(*route);
-            let leaf = self.leaf_at(*route);
-            let weight = Weight {
-                signal: strand.name(),
-                nats,
-                threshold: leaf.wanted,
-            };
-            let known = all.entry(leaf.key.number).or_insert(weight);
+            let weight = self.weight(*route);
+            let number = self.leaf_at(*route).key.number;
+            let known = all.entry(number).or_insert(weight);
             if weight.nats > known.nats {
                 *known = weight;
             }
         }
         all
+    }
+
+    fn weight(&self, route: RouteIx) -> Weight {
+        let (strand, nats) = self.strongest(route);
+        Weight {
+            signal: strand.name(),
+            nats,
+            threshold: self.leaf_at(route).wanted,
+        }
     }
 
     /// The strand that says most about a leaf, and its nats.

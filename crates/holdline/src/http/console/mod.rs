@@ -98,6 +98,13 @@ pub(crate) async fn to_root(_: Request) -> Response {
     Redirect::permanent("/console/").into_response()
 }
 
+/// Back to a page, which says what became of what was asked of it; `name`: `done` or `fault`.
+fn back(page: &str, name: &str, words: &str) -> Response {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair(name, words);
+    Redirect::to(&format!("{page}?{}", query.finish())).into_response()
+}
+
 /// Characters of a reason that are not spaces at its ends.
 const REASON_CHARS_MIN: usize = 3;
 const REASON_CHARS_MAX: usize = 500;

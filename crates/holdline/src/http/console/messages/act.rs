@@ -4,11 +4,11 @@
 use super::one::url_of;
 use crate::http::api::messages::view::message_id;
 use crate::http::console::access::{Act, Denied, Signed, deed};
-use crate::http::console::{guard, reason_fault};
+use crate::http::console::{back, guard, reason_fault};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use holdline_core::health::Feature;
 use holdline_core::message::{End, State as Where};
@@ -60,7 +60,7 @@ pub(in crate::http::console) async fn act(
         return guard::unknown_page(State(state), signed).await;
     };
     if let Some(fault) = reason_fault(&given.reason) {
-        return back(id, "fault", fault);
+        return back(&url_of(id), "fault", fault);
     }
     let channel = ChannelKind::new(&given.channel);
     let by = channel.map(|it| it.as_str().to_owned()).unwrap_or_default();
@@ -86,16 +86,16 @@ pub(in crate::http::console) async fn act(
             let done = engine.send_by(id, channel).await;
             (done, "It goes by the other channel.")
         }
-        (What::SendBy, None) => return back(id, "fault", "Choose a channel."),
+        (What::SendBy, None) => return back(&url_of(id), "fault", "Choose a channel."),
         (What::Again, _) => match again(&state, id).await {
-            Ok(new) => return back(new, "done", "This is the same message, sent anew."),
+            Ok(new) => return back(&url_of(new), "done", "This is the same message, sent anew."),
             Err(refusal) => (Err(refusal), ""),
         },
     };
     match done {
-        Ok(()) => back(id, "done", words),
-        Err(Refusal::AlreadyEnded) => back(id, "fault", "It has ended already."),
-        Err(refusal) => back(id, "fault", &format!("Not done: {refusal}.")),
+        Ok(()) => back(&url_of(id), "done", words),
+        Err(Refusal::AlreadyEnded) => back(&url_of(id), "fault", "It has ended already."),
+        Err(refusal) => back(&url_of(id), "fault", &format!("Not done: {refusal}.")),
     }
 }
 
@@ -139,10 +139,4 @@ async fn again(state: &AppState, id: MessageId) -> Result<MessageId, Refusal> {
         answer: Arc::new(|_| Bytes::new()),
     };
     state.engine.accept(new).await.map(|accepted| accepted.id)
-}
-
-fn back(id: MessageId, name: &str, words: &str) -> Response {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair(name, words);
-    Redirect::to(&format!("{}?{}", url_of(id), query.finish())).into_response()
 }

@@ -7,11 +7,11 @@ use crate::http::api::routes::holds::{
 };
 use crate::http::api::values::Span;
 use crate::http::console::access::{Act, Signed};
-use crate::http::console::time;
+use crate::http::console::{back, time};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use holdline_core::Timestamp;
 use holdline_engine::ports::records::HoldRecord;
 use maud::{Markup, html};
@@ -48,10 +48,11 @@ pub(in crate::http::console) async fn hold(
     };
     match hold_scope(&state, &written, signed.actor(), |_| Ok(())).await {
         Ok(view) => back(
+            URL,
             "done",
             &format!("Said about {}, until {}.", view.route, view.until),
         ),
-        Err(problem) => back("fault", &format!("Not done: {}", problem.words())),
+        Err(problem) => back(URL, "fault", &format!("Not done: {}", problem.words())),
     }
 }
 
@@ -69,17 +70,12 @@ pub(in crate::http::console) async fn release(
     };
     match release_scope(&state, &written, signed.actor(), |_| Ok(())).await {
         Ok(view) => back(
+            URL,
             "done",
             &format!("{} is left to the detector again.", view.route),
         ),
-        Err(problem) => back("fault", &format!("Not done: {}", problem.words())),
+        Err(problem) => back(URL, "fault", &format!("Not done: {}", problem.words())),
     }
-}
-
-fn back(name: &str, words: &str) -> Response {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair(name, words);
-    Redirect::to(&format!("{URL}?{}", query.finish())).into_response()
 }
 
 /// `route`: what is asked about, if it is known.

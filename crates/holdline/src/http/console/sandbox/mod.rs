@@ -6,9 +6,9 @@ mod control;
 pub(super) use control::Control;
 
 use super::access::{Act, Denied, Signed, deed};
-use super::guard;
 use super::layout::{self, Nav};
 use super::live::Topic;
+use super::{back, guard};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -152,10 +152,6 @@ async fn done(
     }
     match act(control).await {
         Ok(()) => Redirect::to(URL).into_response(),
-        Err(words) => {
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.append_pair("fault", &words);
-            Redirect::to(&format!("{URL}?{}", query.finish())).into_response()
-        }
+        Err(words) => back(URL, "fault", &words),
     }
 }

@@ -4,8 +4,8 @@
 use super::URL;
 use crate::http::api::contacts::address;
 use crate::http::console::access::{Act, Denied, Signed, deed};
-use crate::http::console::layout;
 use crate::http::console::standing::{channel_name, health_words};
+use crate::http::console::{back, layout};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::State;
@@ -152,7 +152,5 @@ fn message(state: &AppState, channel: ChannelKind, sender: &str, value: String) 
 }
 
 fn refused(words: &str) -> Response {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("fault", words);
-    Redirect::to(&format!("{URL}?{}", query.finish())).into_response()
+    back(URL, "fault", words)
 }

@@ -4,11 +4,11 @@
 use super::URL;
 use crate::http::console::access::{Act, Denied, Signed, deed};
 use crate::http::console::layout::{self, Nav};
-use crate::http::console::{guard, time};
+use crate::http::console::{back, guard, time};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use holdline_engine::ports::Op;
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord, EventKind, OpenHook};
 use maud::{Markup, html};
@@ -236,7 +236,5 @@ pub(in crate::http::console) async fn replay(
         1 => "It is posted again.".to_owned(),
         count => format!("{count} events are posted again."),
     };
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("done", &words);
-    Redirect::to(&format!("{}?{}", url_of(&id), query.finish())).into_response()
+    back(&url_of(&id), "done", &words)
 }
