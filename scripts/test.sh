@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 environment=$target/test-env
 venv=$environment/venv
+console=crates/holdline/tests/console
 
 fail() {
     echo "scripts/test.sh: $*" >&2
@@ -49,6 +50,7 @@ missing_packages() {
     have postfix || echo "postfix"
     have_postgres || echo "postgresql"
     have pgbouncer || echo "pgbouncer"
+    [ -n "${HOLDLINE_CHROMIUM:-}" ] || have chromium || echo "chromium"
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo "ca-certificates"
 }
 
@@ -105,7 +107,7 @@ install_python() {
 }
 
 install_node() {
-    npm ci --prefix clients/node --no-audit --no-fund --loglevel=error
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
 }
 
 node_is_new_enough() {
@@ -170,11 +172,13 @@ once_for clients/python/requirements.txt requirements.txt install_python
 
 step "npm packages"
 [ -d clients/node/node_modules/whatsapp ] || rm -f "$environment/package-lock.json"
-once_for clients/node/package-lock.json package-lock.json install_node
+once_for clients/node/package-lock.json package-lock.json install_node clients/node
+[ -d "$console/node_modules/playwright-core" ] || rm -f "$environment/console-lock.json"
+once_for "$console/package-lock.json" console-lock.json install_node "$console"
 
 [ "${1:-}" = --install ] && exit 0
 
-suites=("cargo xtask ci" "demo" "client libraries")
+suites=("cargo xtask ci" "demo" "client libraries" "console")
 suite "cargo xtask ci" cargo xtask ci
 
 # The binary as the tests have built it: a build of its package alone would differ in features.
@@ -182,6 +186,7 @@ step "binary"
 cargo test --workspace --locked --no-run --quiet || fail "the tests do not compile"
 suite "demo" demo
 suite "client libraries" clients/run.sh
+suite "console" env HOLDLINE_BIN="$target/debug/holdline" node "$console/run.mjs"
 
 step "result"
 passed=0 failed=0

@@ -64,6 +64,10 @@ pub enum Reason {
     HeldWhileDown {
         until: Timestamp,
     },
+    /// An operator holds its route: nothing leaves, nothing moves away.
+    HeldByOperator,
+    /// Our own network is cut off: another route would not be reached either.
+    CutOff,
     Throttled {
         code: String,
         until: Timestamp,
@@ -139,6 +143,8 @@ impl Reason {
             Self::Retry { .. } => "retry",
             Self::AllRoutesDown => "all_routes_down",
             Self::HeldWhileDown { .. } => "held_while_down",
+            Self::HeldByOperator => "held_by_operator",
+            Self::CutOff => "cut_off",
             Self::Throttled { .. } => "throttled",
             Self::InDoubt { .. } => "in_doubt",
             Self::DoubtResolved(_) => "doubt_resolved",
@@ -169,6 +175,8 @@ impl fmt::Display for Reason {
             Self::HeldWhileDown { .. } => {
                 f.write_str("route is down; this priority waits for it before it moves")
             }
+            Self::HeldByOperator => f.write_str("an operator holds its route"),
+            Self::CutOff => f.write_str("our own network is cut off: held"),
             Self::Throttled { code, .. } => write!(f, "throttled by the provider ({code})"),
             Self::InDoubt { code, .. } => {
                 write!(f, "outcome unknown ({code}): nothing is sent again for now")

@@ -18,6 +18,7 @@ use crate::shared::batcher::{BatchLoop, batcher};
 use crate::shared::counts::Counts;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::storing::StoreFault;
+use crate::shared::taken::Taken;
 use crate::shared::{Ports, Queues, Shared};
 use crate::spool::{DrainLoop, SpoolStatus, Spooling};
 use holdline_core::{ChannelKind, MessageId, Timestamp};
@@ -281,6 +282,12 @@ impl Engine {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counts.read()
+    }
+
+    /// What this endpoint took lately, the newest first: by this node, since it started.
+    #[must_use]
+    pub fn taken(&self, endpoint: &str) -> Vec<Taken> {
+        self.shared.taken.of(endpoint)
     }
 
     /// When the driver last ended a turn: it does at least once a second.

@@ -33,4 +33,5 @@ pub use shared::Ports;
 pub use shared::batcher::BatchLoop;
 pub use shared::counts::Counts;
 pub use shared::storing::StoreFault;
+pub use shared::taken::{TAKEN_MAX, Taken};
 pub use spool::{DrainLoop, SpoolStatus};

@@ -252,10 +252,15 @@ async fn outcome_op(shared: &Shared, hook: &HookRecord) -> Op {
 async fn try_post(shared: &Shared, endpoint: &EndpointRecord, hook: &HookRecord) -> HookOutcome {
     match shared.renderer.render(endpoint, hook).await {
         Ok(Some(rendered)) => {
-            shared
+            let posted_at = shared.clock.now();
+            let post = shared
                 .hook
-                .post(&endpoint.url, &rendered.headers, rendered.body)
-                .await
+                .post(&endpoint.url, &rendered.headers, rendered.body);
+            let outcome = post.await;
+            if outcome == HookOutcome::Taken {
+                shared.taken.add(hook, posted_at, shared.clock.now());
+            }
+            outcome
         }
         Ok(None) => HookOutcome::Taken,
         Err(error) => HookOutcome::Refused(format!("could not be rendered: {error}")),

@@ -156,8 +156,8 @@ pub struct RouteStatus {
     pub health: Health,
     pub since: Timestamp,
     pub reason: String,
-    /// Messages that would leave by it.
-    pub waiting: usize,
+    /// Messages that wait at it, counted twice a second.
+    pub waits: Waits,
     pub in_flight: u32,
     pub oldest_waiting_at: Option<Timestamp>,
     /// Messages a second that may leave: less than configured while the provider throttles.
@@ -166,6 +166,28 @@ pub struct RouteStatus {
     pub hold: Option<HoldStatus>,
     /// Every part of it, or around it, that is not as it should be.
     pub scopes: Vec<ScopeStatus>,
+}
+
+/// Messages that wait at a route, by why they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Waits {
+    /// For their turn: they leave as fast as the route lets them.
+    pub turn: usize,
+    /// For a later time: after a refusal, or because their priority bears with an outage.
+    pub later: usize,
+    /// An operator holds the route.
+    pub held: usize,
+    /// Every route that they may take is down.
+    pub all_down: usize,
+    /// Our own network is cut off.
+    pub cut_off: usize,
+}
+
+impl Waits {
+    #[must_use]
+    pub const fn all(&self) -> usize {
+        self.turn + self.later + self.held + self.all_down + self.cut_off
+    }
 }
 
 /// A scope that is not as it should be.

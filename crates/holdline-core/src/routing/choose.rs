@@ -15,9 +15,22 @@ pub enum Choice {
     /// This hop, as soon as its route has room.
     Queue(u8),
     /// Stay; look again at `until` at the latest, or when a route's health changes.
-    Hold { until: Timestamp, all_down: bool },
+    Hold { until: Timestamp, why: Stay },
     /// No hop of the plan is left.
     Exhausted,
+}
+
+/// Why a delivery stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// Every permitted route is down.
+    AllRoutesDown,
+    /// Its route is down, and its priority bears with that for a while.
+    RouteDown,
+    /// An operator holds its route.
+    Operator,
+    /// Our own network is cut off: another route would not be reached either.
+    SelfImpaired,
 }
 
 /// Chooses, and says why each better hop was passed over (the last cause).
@@ -41,16 +54,8 @@ pub fn choose(
             Judgement::Go => return (Choice::Take(index), passed),
             Judgement::Queue => return (Choice::Queue(index), passed),
             // A better hop that only has no room just now is worth more than one to be held for.
-            Judgement::Stay(_) if fallback.is_some() => break,
-            Judgement::Stay(until) => {
-                return (
-                    Choice::Hold {
-                        until,
-                        all_down: false,
-                    },
-                    passed,
-                );
-            }
+            Judgement::Stay(..) if fallback.is_some() => break,
+            Judgement::Stay(until, why) => return (Choice::Hold { until, why }, passed),
             Judgement::Pass { cause, usable } => {
                 if usable && fallback.is_none() {
                     fallback = Some((index, view.room));
@@ -65,7 +70,7 @@ pub fn choose(
         None if any_left => (
             Choice::Hold {
                 until: delivery.terms.expires_at,
-                all_down: true,
+                why: Stay::AllRoutesDown,
             },
             passed,
         ),
@@ -76,7 +81,7 @@ pub fn choose(
 enum Judgement {
     Go,
     Queue,
-    Stay(Timestamp),
+    Stay(Timestamp, Stay),
     /// Look at the next hop; `usable` if this one will do when no other is better.
     Pass {
         cause: Cause,
@@ -98,7 +103,7 @@ fn judge(
         };
     }
     if view.held {
-        return Judgement::Stay(delivery.terms.expires_at);
+        return Judgement::Stay(delivery.terms.expires_at, Stay::Operator);
     }
     let patience_ms = policy.patience_ms(delivery.terms.priority);
     if view.health.is_usable() && view.blocked_until > now.plus_ms(patience_ms) {
@@ -132,7 +137,7 @@ fn judge(
         Health::Down => {
             let until = view.since.plus_ms(policy.bulk_hold_ms);
             if delivery.terms.priority == Priority::Bulk && now < until {
-                Judgement::Stay(until)
+                Judgement::Stay(until, Stay::RouteDown)
             } else {
                 Judgement::Pass {
                     cause: Cause::RouteDown,
@@ -144,7 +149,7 @@ fn judge(
             cause: Cause::AccountFault,
             usable: false,
         },
-        Health::SelfImpaired => Judgement::Stay(delivery.terms.expires_at),
+        Health::SelfImpaired => Judgement::Stay(delivery.terms.expires_at, Stay::SelfImpaired),
     }
 }
 

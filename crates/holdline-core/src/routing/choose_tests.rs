@@ -82,7 +82,7 @@ fn bulk_waits_for_a_preferred_route_that_is_down() {
     let until = DOWN_SINCE.plus_ms(Policy::default().bulk_hold_ms);
     let held = Choice::Hold {
         until,
-        all_down: false,
+        why: Stay::RouteDown,
     };
     let down = (Health::Down, true);
     assert_eq!(choice(Priority::Bulk, [down, (Health::Up, true)]), held);

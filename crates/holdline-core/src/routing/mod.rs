@@ -4,6 +4,6 @@ pub mod choose;
 pub mod gate;
 pub mod route;
 
-pub use choose::{Choice, choose, room_wait_until};
+pub use choose::{Choice, Stay, choose, room_wait_until};
 pub use gate::{Gate, GateConfig};
 pub use route::{Policy, RouteIx, RouteView, Routes};

@@ -47,6 +47,11 @@ impl Entry {
             counted: false,
         }
     }
+
+    /// The route whose room it waits for.
+    pub(crate) const fn lane(&self) -> Option<RouteIx> {
+        self.lane
+    }
 }
 
 /// Timers of deliveries that have ended, beyond which they are swept out.
@@ -257,19 +262,6 @@ impl Book {
             }
         }
         None
-    }
-
-    /// When the oldest that waits for this route was created.
-    pub(crate) fn oldest_in_lane(&self, ix: RouteIx) -> Option<Timestamp> {
-        let lane = self.lanes.get(usize::from(ix.0))?;
-        lane.iter()
-            .filter_map(|queue| {
-                queue.iter().find_map(|id| {
-                    let entry = self.entries.get(id)?;
-                    (entry.lane == Some(ix)).then_some(entry.delivery.terms.created_at)
-                })
-            })
-            .min()
     }
 
     /// What waits looks around again now, in its place among the person's messages.

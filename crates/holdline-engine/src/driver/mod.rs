@@ -37,6 +37,7 @@ use holdline_core::{MessageId, Timestamp};
 use lease::Tenure;
 use outside::Echoes;
 pub(crate) use routes::RouteTable;
+use routes::{Count, Queues};
 use std::sync::Arc;
 use step::Extra;
 use tokio::sync::{mpsc, oneshot};
@@ -68,6 +69,8 @@ pub struct Driver {
     backlog: Backlog,
     ears: Ears,
     gather: Gather,
+    /// What waited at each sender when it was last counted.
+    queues: Queues,
     /// Dropped when the driver has ended.
     _ended: oneshot::Sender<()>,
 }
@@ -112,6 +115,7 @@ impl Driver {
             backlog: Backlog::default(),
             ears: Ears::open(now),
             gather: Gather::default(),
+            queues: Queues::default(),
             _ended: ended,
         };
         let workers = driver.open_work();
@@ -120,8 +124,8 @@ impl Driver {
             driver.load(Partitions::ALL, &mut turn).await?;
             driver.finish_loading(turn).await?;
         }
-        driver.show_routes(now);
         driver.publish(now);
+        driver.show_routes(now);
         Ok((driver, workers))
     }
 
@@ -481,7 +485,7 @@ impl Driver {
         }
         self.routes.board.tick(turn.now, self.shared.ids.draw());
         self.take_verdicts(turn);
-        self.note_evidence(turn);
+        self.note_outages(turn);
         self.routes.weigh(turn.now);
         self.end_ramps(turn.now);
         if turn.now.since_ms(self.learned_at) >= LEARNED_EVERY_MS {
@@ -543,27 +547,30 @@ impl Driver {
     /// were told.
     fn show_routes(&self, now: Timestamp) {
         if self.shared.wants_routes(now) {
-            let oldest = |ix| self.book.oldest_in_lane(ix);
-            self.shared
-                .publish_routes(self.routes.statuses(now, &oldest));
+            let statuses = self.routes.statuses(now, &self.queues);
+            self.shared.publish_routes(statuses);
         }
     }
 
     /// Shows totals, and that the driver turns.
-    fn publish(&self, now: Timestamp) {
+    fn publish(&mut self, now: Timestamp) {
         self.shared
             .publish(self.book.len() + self.backlog.count(), now);
         if self.shared.wants_totals(now) {
-            self.shared.publish_totals(self.totals());
+            let totals = self.count(now);
+            self.shared.publish_totals(totals);
         }
     }
 
-    fn totals(&self) -> Totals {
+    /// Counts what is open, and what of it waits at each sender.
+    fn count(&mut self, now: Timestamp) -> Totals {
+        let mut count = Count::new(&self.routes, now);
         let mut totals = Totals {
             waiting: self.backlog.count(),
             ..Totals::default()
         };
         for (_, entry) in self.book.iter() {
+            count.add(entry);
             match entry.delivery.state {
                 State::Waiting { .. } => {
                     totals.waiting += 1;
@@ -577,6 +584,7 @@ impl Driver {
                 State::Ended { .. } => {}
             }
         }
+        self.queues = count.done();
         totals
     }
 }

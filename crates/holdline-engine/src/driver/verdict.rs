@@ -66,9 +66,9 @@ impl Driver {
         turn.push_alone(ops);
     }
 
-    /// Open outages show how the evidence goes.
-    pub(super) fn note_evidence(&mut self, turn: &mut Turn) {
-        for (channel, ops) in self.routes.note_evidence(turn.now) {
+    /// Open outages show how they go.
+    pub(super) fn note_outages(&mut self, turn: &mut Turn) {
+        for (channel, ops) in self.routes.note_outages(turn.now) {
             turn.push_alone(self.fenced_health(channel, ops));
         }
     }

@@ -350,6 +350,11 @@ impl Store for MemoryStore {
         Ok(all)
     }
 
+    async fn outage(&self, id: OutageId) -> StoreResult<Option<OutageRecord>> {
+        let tables = &self.reach().await?.tables;
+        Ok(tables.outages.values().find(|it| it.id == id).cloned())
+    }
+
     async fn baselines(
         &self,
         after: Option<&str>,
@@ -437,12 +442,13 @@ impl Store for MemoryStore {
 
     async fn fates(
         &self,
+        first: ChannelKind,
         since: Timestamp,
         until: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<Fate>> {
         let tables = &self.reach().await?.tables;
-        Ok(tables.fates(since, until, limit))
+        Ok(tables.fates(first, (since, until), limit))
     }
 
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {
@@ -492,11 +498,17 @@ impl Tables {
         Some(StoredMessage { message, delivery })
     }
 
-    fn fates(&self, since: Timestamp, until: Timestamp, limit: usize) -> Vec<Fate> {
+    fn fates(
+        &self,
+        first: ChannelKind,
+        (since, until): (Timestamp, Timestamp),
+        limit: usize,
+    ) -> Vec<Fate> {
         let accepted = self.messages.values().rev();
         let accepted = accepted.filter(|it| since <= it.created_at && it.created_at < until);
         let mut counts = BTreeMap::<(String, Option<ChannelKind>), u64>::new();
-        for message in accepted.take(limit) {
+        let begins = |it: &&MessageRecord| it.plan.first().is_some_and(|hop| hop.channel == first);
+        for message in accepted.take(limit).filter(begins) {
             let Some(delivery) = self.deliveries.get(&message.id) else {
                 continue;
             };

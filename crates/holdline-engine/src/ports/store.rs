@@ -224,7 +224,9 @@ pub trait Store: Send + Sync + 'static {
     async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRecord>>;
     async fn tokens(&self) -> StoreResult<Vec<TokenRecord>>;
     async fn routes(&self) -> StoreResult<Vec<RouteRecord>>;
+    /// The newest first.
     async fn outages(&self, limit: usize) -> StoreResult<Vec<OutageRecord>>;
+    async fn outage(&self, id: OutageId) -> StoreResult<Option<OutageRecord>>;
     /// By key, from after `after`.
     async fn baselines(
         &self,
@@ -250,9 +252,11 @@ pub trait Store: Send + Sync + 'static {
     /// Of one outage, by instant.
     async fn evidence(&self, outage: OutageId, limit: usize) -> StoreResult<Vec<EvidenceRecord>>;
     /// What became of the messages that were accepted in this time, of the newest `limit` at most
-    /// (which may be more than [`PAGE_MAX`]: only sums come back); by state and channel.
+    /// (which may be more than [`PAGE_MAX`]: only sums come back), as far as their plans begin with
+    /// the channel `first`; by state and channel.
     async fn fates(
         &self,
+        first: ChannelKind,
         since: Timestamp,
         until: Timestamp,
         limit: usize,

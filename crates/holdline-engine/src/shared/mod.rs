@@ -5,6 +5,7 @@ pub(crate) mod counts;
 pub(crate) mod endpoints;
 pub(crate) mod stop;
 pub(crate) mod storing;
+pub(crate) mod taken;
 
 use crate::cluster::Held;
 use crate::config::EngineConfig;
@@ -18,6 +19,7 @@ use crate::shared::counts::CountsCell;
 use crate::shared::endpoints::Endpoints;
 use crate::shared::stop::Stop;
 use crate::shared::storing::Storing;
+use crate::shared::taken::TakenLog;
 use crate::spool::Spooling;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -77,6 +79,7 @@ pub(crate) struct Shared {
     /// Partitions of other nodes that have as many open messages as they may.
     crowded: AtomicU64,
     pub(crate) endpoints: Endpoints,
+    pub(crate) taken: TakenLog,
     pub(crate) hooks_wake: Notify,
     pub(crate) stop: Stop,
     pub(crate) counts: CountsCell,
@@ -132,6 +135,7 @@ impl Shared {
             held: RwLock::default(),
             crowded: AtomicU64::new(Partitions::NONE.0),
             endpoints,
+            taken: TakenLog::default(),
             hooks_wake: Notify::new(),
             stop: Stop::default(),
             counts: CountsCell::default(),

@@ -240,6 +240,10 @@ impl Store for PostgresStore {
         on!(self.reads, |c| routes::outages(c, limit))
     }
 
+    async fn outage(&self, id: OutageId) -> StoreResult<Option<OutageRecord>> {
+        on!(self.reads, |c| routes::outage(c, id))
+    }
+
     async fn baselines(
         &self,
         after: Option<&str>,
@@ -295,11 +299,17 @@ impl Store for PostgresStore {
 
     async fn fates(
         &self,
+        first: ChannelKind,
         since: Timestamp,
         until: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<Fate>> {
-        on!(self.reads, |c| messages::fates(c, since, until, limit))
+        on!(self.reads, |c| messages::fates(
+            c,
+            first,
+            (since, until),
+            limit
+        ))
     }
 
     async fn beat(&self, beat: &Beat) -> StoreResult<Vec<LeaseHeld>> {

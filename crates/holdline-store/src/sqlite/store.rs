@@ -275,6 +275,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn outage(&self, id: OutageId) -> StoreResult<Option<OutageRecord>> {
+        self.readers.run(move |c| routes::outage(c, id)).await
+    }
+
     async fn baselines(
         &self,
         after: Option<&str>,
@@ -346,12 +350,13 @@ impl Store for SqliteStore {
 
     async fn fates(
         &self,
+        first: ChannelKind,
         since: Timestamp,
         until: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<Fate>> {
         self.readers
-            .run_large(move |c| messages::fates(c, since, until, limit))
+            .run_large(move |c| messages::fates(c, first, (since, until), limit))
             .await
     }
 

@@ -2,7 +2,8 @@
 //! words a wrong value is refused. Never repeats the wrong value of a secret.
 
 use crate::secret::Secret;
-use std::net::SocketAddr;
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use toml::Value;
 use url::Url;
@@ -125,6 +126,25 @@ impl Field for Vec<String> {
             .iter()
             .map(|item| filled(item).map(Into::into))
             .collect()
+    }
+
+    fn unset() -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
+impl Field for Vec<IpNet> {
+    const FORM: Form = Form::List;
+    const WANT: &'static str = "a list of addresses or networks, such as 10.0.0.0/8";
+    const OPTIONAL: bool = true;
+
+    fn read(value: &Value) -> Option<Self> {
+        let net = |text: &str| {
+            let one = || text.parse::<IpAddr>().ok().map(IpNet::from);
+            text.parse().ok().or_else(one)
+        };
+        let items = value.as_array()?.iter();
+        items.map(|item| net(item.as_str()?.trim())).collect()
     }
 
     fn unset() -> Option<Self> {

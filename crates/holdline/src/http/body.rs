@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use std::time::Duration;
 
 /// Most bytes of a refused body that are read off, and the longest time for it.
-const DRAIN_BYTES_MAX: usize = 32 * 1024 * 1024;
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for the next piece of a body.
 pub(crate) const PIECE_WAIT_MAX: Duration = Duration::from_secs(30);
 

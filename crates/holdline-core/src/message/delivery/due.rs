@@ -6,7 +6,7 @@ use crate::Timestamp;
 use crate::message::outcome::{Fault, FaultClass};
 use crate::message::receipt::Progress;
 use crate::message::terms::DuplicateRule;
-use crate::routing::{Choice, choose};
+use crate::routing::{Choice, Stay, choose};
 use crate::step::{Cause, Effect, Reason, Step};
 
 /// Pause before an overdue receipt is looked at again while no other hop works.
@@ -42,15 +42,16 @@ impl Delivery {
         match choice {
             Choice::Take(hop) => self.attempt(hop, passed, context, step),
             Choice::Queue(_) => {}
-            Choice::Hold { until, all_down } => {
+            Choice::Hold { until, why } => {
                 let until = until.max(context.now.plus_ms(1));
                 if self.state != (State::Waiting { due: until }) {
                     self.state = State::Waiting { due: until };
                     step.changed = true;
-                    let reason = if all_down {
-                        Reason::AllRoutesDown
-                    } else {
-                        Reason::HeldWhileDown { until }
+                    let reason = match why {
+                        Stay::AllRoutesDown => Reason::AllRoutesDown,
+                        Stay::RouteDown => Reason::HeldWhileDown { until },
+                        Stay::Operator => Reason::HeldByOperator,
+                        Stay::SelfImpaired => Reason::CutOff,
                     };
                     step.decide(self.hop, self.number(), reason);
                 }

@@ -1,11 +1,11 @@
-//! How the evidence against each sender went lately, so that an outage can show its course: a short
-//! past in memory, and rows from when it opens. Decides nothing.
+//! What open outages show of their course: the evidence against their senders, from a short past in
+//! memory and by rows from when they open, and how many messages have moved. Decides nothing.
 
 use super::RouteTable;
 use crate::ports::Op;
-use crate::ports::records::{EvidenceRecord, OutageRecord};
+use crate::ports::records::EvidenceRecord;
 use holdline_core::health::board::Weight;
-use holdline_core::health::{NumberIx, Scope};
+use holdline_core::health::{EpisodeId, NumberIx, Scope};
 use holdline_core::id::OutageId;
 use holdline_core::{ChannelKind, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -35,25 +35,40 @@ pub(super) struct Course {
 
 impl RouteTable {
     /// What is to be written of the open outages of the channels that are decided here.
-    pub(crate) fn note_evidence(&mut self, now: Timestamp) -> Vec<(ChannelKind, Vec<Op>)> {
+    pub(crate) fn note_outages(&mut self, now: Timestamp) -> Vec<(ChannelKind, Vec<Op>)> {
         let since_ms = now.since_ms(self.course.looked_at);
         if since_ms < EVERY_MS && now >= self.course.looked_at {
             return Vec::new();
         }
         self.course.looked_at = now;
         self.remember(now);
-        let troubles = self.troubles.values().filter_map(|it| it.outage.as_ref());
-        let open = troubles.filter(|it| it.recovered_at.is_none());
-        let open: Vec<(OutageRecord, Scope)> = open
-            .filter_map(|it| Some((it.clone(), self.board.scope_named(&it.route)?)))
-            .filter(|(_, scope)| !self.board.follows(scope.channel))
-            .collect();
-        let is_open = |id: &OutageId| open.iter().any(|(known, _)| known.id == *id);
+        let open = self.open_outages();
+        let is_open = |id: &OutageId| open.iter().any(|(_, known, _)| known == id);
         self.course.open.retain(|id, _| is_open(id));
-        let rows = open.into_iter();
-        rows.map(|(outage, scope)| (scope.channel, self.rows_of(&outage, &scope, now)))
-            .filter(|(_, ops)| !ops.is_empty())
-            .collect()
+        let moved = self.moved_on().into_iter();
+        let mut rows: Vec<_> = moved.map(|(channel, op)| (channel, vec![op])).collect();
+        for (episode, id, scope) in open {
+            let ops = match self.course.open.contains_key(&id) {
+                true => self.next_row(id, &scope, now).into_iter().collect(),
+                false => self.beginning(episode, &scope),
+            };
+            if !ops.is_empty() {
+                rows.push((scope.channel, ops));
+            }
+        }
+        rows
+    }
+
+    /// Those of the channels that are decided here.
+    fn open_outages(&self) -> Vec<(EpisodeId, OutageId, Scope)> {
+        let troubles = self.troubles.iter();
+        let open = troubles.filter_map(|(episode, it)| {
+            let outage = it.outage.as_ref()?;
+            let scope = self.board.scope_named(&outage.route)?;
+            let is_ours = outage.recovered_at.is_none() && !self.board.follows(scope.channel);
+            is_ours.then_some((*episode, outage.id, scope))
+        });
+        open.collect()
     }
 
     /// Each sender against which something is said has one point more; of the others one is
@@ -76,29 +91,24 @@ impl RouteTable {
         }
     }
 
-    fn rows_of(&mut self, outage: &OutageRecord, scope: &Scope, now: Timestamp) -> Vec<Op> {
-        let id = outage.id;
-        let Some(progress) = self.course.open.get_mut(&id) else {
-            let ops = self.beginning(outage, scope);
-            let rows = u32::try_from(ops.len()).unwrap_or(u32::MAX);
-            self.course.open.insert(id, (0, rows));
-            return ops;
-        };
-        progress.0 += 1;
-        let (looks, rows) = *progress;
-        let is_due = rows < CLOSE_ROWS || (looks.is_multiple_of(SPARSE) && rows < ROWS_MAX);
-        let weight = self.board.weight_of(scope).filter(|it| it.nats >= NATS_MIN);
-        match weight.filter(|_| is_due) {
-            Some(weight) => {
-                progress.1 += 1;
-                vec![row(id, now, weight.signal, weight.nats, weight.threshold)]
-            }
-            None => Vec::new(),
+    fn next_row(&mut self, id: OutageId, scope: &Scope, now: Timestamp) -> Option<Op> {
+        let (looks, rows) = self.course.open.get_mut(&id)?;
+        *looks += 1;
+        if *rows >= CLOSE_ROWS && (!looks.is_multiple_of(SPARSE) || *rows >= ROWS_MAX) {
+            return None;
         }
+        let weight = self.board.weight_of(scope);
+        let weight = weight.filter(|it| it.nats >= NATS_MIN)?;
+        *rows += 1;
+        Some(row(id, now, weight.signal, weight.nats, weight.threshold))
     }
 
     /// What went before it opened, and the evidence by which it was decided.
-    fn beginning(&self, outage: &OutageRecord, scope: &Scope) -> Vec<Op> {
+    fn beginning(&mut self, episode: EpisodeId, scope: &Scope) -> Vec<Op> {
+        let known = self.troubles.get(&episode);
+        let Some(outage) = known.and_then(|it| it.outage.as_ref()) else {
+            return Vec::new();
+        };
         let id = outage.id;
         let past = self.past_of(scope);
         let since = outage.onset.unwrap_or(outage.opened_at);
@@ -109,7 +119,10 @@ impl RouteTable {
         let decided =
             threshold.map(|threshold| row(id, decided_at, &outage.signal, outage.nats, threshold));
         let before = past.map(|(at, it)| row(id, *at, it.signal, it.nats, it.threshold));
-        before.chain(decided).collect()
+        let ops: Vec<Op> = before.chain(decided).collect();
+        let rows = u32::try_from(ops.len()).unwrap_or(u32::MAX);
+        self.course.open.insert(id, (0, rows));
+        ops
     }
 
     /// The past of the sender against which most was said last.

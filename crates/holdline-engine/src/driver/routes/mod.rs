@@ -4,6 +4,7 @@
 mod evidence;
 mod gates;
 mod others;
+mod queues;
 mod seen;
 mod status;
 mod troubles;
@@ -17,6 +18,7 @@ use holdline_core::health::{
 use holdline_core::message::Success;
 use holdline_core::routing::{Gate, GateConfig, RouteIx};
 use holdline_core::{ChannelKind, Timestamp};
+pub(crate) use queues::{Count, Queues};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use troubles::Trouble;

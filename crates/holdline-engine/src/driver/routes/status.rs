@@ -1,43 +1,29 @@
 //! The routes as people see them: one row a sender, with every scope of it that is not as it
 //! should be, and why.
 
-use super::RouteTable;
+use super::{Queues, RouteTable};
 use crate::request::{HoldStatus, RouteStatus, ScopeStatus};
 use holdline_core::Timestamp;
 use holdline_core::health::board::{Episode, Hold};
 use holdline_core::health::{Health, NumberIx, Scope};
-use holdline_core::routing::RouteIx;
 
 impl RouteTable {
-    /// One row for each configured sender. `oldest`: when what waits longest for a route was made.
-    pub(crate) fn statuses(
-        &self,
-        now: Timestamp,
-        oldest: &dyn Fn(RouteIx) -> Option<Timestamp>,
-    ) -> Vec<RouteStatus> {
+    /// One row for each configured sender.
+    pub(crate) fn statuses(&self, now: Timestamp, queues: &Queues) -> Vec<RouteStatus> {
         let configured = self
             .numbers()
             .filter(|number| self.sender(*number).configured);
         configured
-            .map(|number| self.status(number, now, oldest))
+            .map(|number| self.status(number, now, queues))
             .collect()
     }
 
-    fn status(
-        &self,
-        number: NumberIx,
-        now: Timestamp,
-        oldest: &dyn Fn(RouteIx) -> Option<Timestamp>,
-    ) -> RouteStatus {
+    fn status(&self, number: NumberIx, now: Timestamp, queues: &Queues) -> RouteStatus {
         let sender = self.sender(number);
         let whole = self.board.scope_of(number);
         let standing = self.board.standing_of(number);
         let scopes = self.scopes_of(&whole);
-        let waiting = || {
-            self.waiting
-                .iter()
-                .filter(|ix| self.get(**ix).number == number)
-        };
+        let queue = queues.of(number);
         RouteStatus {
             name: self.board.name_of(&whole),
             channel: sender.channel,
@@ -45,9 +31,9 @@ impl RouteTable {
             health: standing.health,
             since: standing.since,
             reason: self.reason_of(number, standing.health, &scopes),
-            waiting: waiting().map(|ix| self.get(*ix).waiting).sum(),
+            waits: queue.waits,
             in_flight: sender.in_flight.get(),
-            oldest_waiting_at: waiting().filter_map(|ix| oldest(*ix)).min(),
+            oldest_waiting_at: queue.oldest,
             rate_per_s: sender.gate.borrow().rate_per_s(now),
             hold: self.hold_on(&whole),
             scopes,

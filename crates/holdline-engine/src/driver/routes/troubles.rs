@@ -5,16 +5,18 @@ use super::RouteTable;
 use crate::driver::event::Wrote;
 use crate::ports::ops::Op;
 use crate::ports::records::{BaselineRecord, OutageRecord, RouteRecord};
-use holdline_core::Timestamp;
 use holdline_core::health::{Health, Signal, Verdict};
 use holdline_core::id::OutageId;
 use holdline_core::routing::RouteIx;
+use holdline_core::{ChannelKind, Timestamp};
 
 /// A trouble as it is stored.
 pub(crate) struct Trouble {
     /// The name under which its state is kept.
     name: String,
     pub(crate) outage: Option<OutageRecord>,
+    /// Messages that had moved when the outage was last written.
+    moved_written: u64,
 }
 
 impl RouteTable {
@@ -28,6 +30,7 @@ impl RouteTable {
             .or_insert_with(|| Trouble {
                 name: verdict.name.clone(),
                 outage: None,
+                moved_written: 0,
             });
         if known.name != verdict.name {
             ops.push(Op::RouteGone(std::mem::replace(
@@ -40,6 +43,7 @@ impl RouteTable {
         }
         if let Some(outage) = &mut known.outage {
             update(outage, verdict);
+            known.moved_written = outage.moved;
             ops.push(Op::Outage(outage.clone()));
         }
         if verdict.to == Health::Up {
@@ -65,6 +69,25 @@ impl RouteTable {
         if let Some(outage) = self.troubles.get_mut(&id).and_then(|it| it.outage.as_mut()) {
             outage.moved += 1;
         }
+    }
+
+    /// The open outages, decided here, that more messages have left since they were written.
+    pub(super) fn moved_on(&mut self) -> Vec<(ChannelKind, Op)> {
+        let mut found = Vec::new();
+        for trouble in self.troubles.values_mut() {
+            let Some(outage) = &trouble.outage else {
+                continue;
+            };
+            let scope = self.board.scope_named(&outage.route);
+            let Some(channel) = scope.map(|it| it.channel) else {
+                continue;
+            };
+            if outage.moved > trouble.moved_written && !self.board.follows(channel) {
+                trouble.moved_written = outage.moved;
+                found.push((channel, Op::Outage(outage.clone())));
+            }
+        }
+        found
     }
 
     /// Takes up what was learned.
@@ -109,13 +132,12 @@ impl RouteTable {
                 .iter()
                 .find(|outage| outage.route == record.name && outage.recovered_at.is_none());
             let name = record.name.clone();
-            self.troubles.insert(
-                id,
-                Trouble {
-                    name,
-                    outage: open.cloned(),
-                },
-            );
+            let trouble = Trouble {
+                name,
+                moved_written: open.map_or(0, |outage| outage.moved),
+                outage: open.cloned(),
+            };
+            self.troubles.insert(id, trouble);
             if let Some(verdict) = self.board.restated(id, now) {
                 self.gate(&verdict);
             }

@@ -346,6 +346,10 @@ impl Store for SimStore {
         self.reach().await?.outages(limit).await
     }
 
+    async fn outage(&self, id: OutageId) -> StoreResult<Option<OutageRecord>> {
+        self.reach().await?.outage(id).await
+    }
+
     async fn baselines(
         &self,
         after: Option<&str>,
@@ -404,11 +408,13 @@ impl Store for SimStore {
 
     async fn fates(
         &self,
+        first: ChannelKind,
         since: Timestamp,
         until: Timestamp,
         limit: usize,
     ) -> StoreResult<Vec<Fate>> {
-        self.reach().await?.fates(since, until, limit).await
+        let store = self.reach().await?;
+        store.fates(first, since, until, limit).await
     }
 
     async fn handoffs(&self, leases: &[Lease], limit: usize) -> StoreResult<Vec<HandoffRecord>> {

@@ -203,19 +203,22 @@ const fn state_condition(code: i64) -> &'static str {
 
 pub(in crate::postgres) async fn fates(
     c: &Client,
-    since: Timestamp,
-    until: Timestamp,
+    first: ChannelKind,
+    (since, until): (Timestamp, Timestamp),
     limit: usize,
 ) -> Result<Vec<Fate>> {
     let sql = "SELECT state, channel, COUNT(*) FROM (
              SELECT d.state, (SELECT a.channel FROM attempt a WHERE a.message = d.id
                  ORDER BY a.number DESC LIMIT 1) AS channel
-             FROM delivery d WHERE d.id >= $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3) v
+             FROM (SELECT id, state FROM delivery WHERE id >= $1 AND id < $2
+                 ORDER BY id DESC LIMIT $3) d JOIN message m ON m.id = d.id
+             WHERE m.plan::json -> 0 ->> 'c' = $4) v
          GROUP BY state, channel";
     let statement = Statement::new(sql)
         .one(first_id_of(since))
         .one(first_id_of(until))
-        .one(i64::try_from(limit).unwrap_or(i64::MAX));
+        .one(i64::try_from(limit).unwrap_or(i64::MAX))
+        .one(first.as_str());
     let mut fates = statement.all(c, fate_from).await?;
     fates.sort();
     Ok(fates)

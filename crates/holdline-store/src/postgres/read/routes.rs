@@ -7,6 +7,7 @@ use crate::rows::route::{
     AUDIT_COLUMNS, BASELINE_COLUMNS, HOLD_COLUMNS, OUTAGE_COLUMNS, ROUTE_COLUMNS, audit_from,
     baseline_from, hold_from, outage_from, route_from,
 };
+use holdline_core::id::OutageId;
 use holdline_engine::ports::records::{
     AuditRecord, BaselineRecord, HoldRecord, OutageRecord, RouteRecord,
 };
@@ -22,6 +23,12 @@ pub(in crate::postgres) async fn outages(c: &Client, limit: usize) -> Result<Vec
         format!("SELECT {OUTAGE_COLUMNS} FROM outage ORDER BY opened_at DESC, id DESC LIMIT $1");
     let statement = Statement::new(sql).one(page(limit));
     statement.all(c, outage_from).await
+}
+
+pub(in crate::postgres) async fn outage(c: &Client, id: OutageId) -> Result<Option<OutageRecord>> {
+    let sql = format!("SELECT {OUTAGE_COLUMNS} FROM outage WHERE id = $1");
+    let statement = Statement::new(sql).one(uuid(id.0));
+    statement.first(c, outage_from).await
 }
 
 pub(in crate::postgres) async fn baselines(

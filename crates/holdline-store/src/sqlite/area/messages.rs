@@ -220,17 +220,20 @@ const fn delivered() -> i64 {
 
 pub(in crate::sqlite) fn fates(
     c: &Connection,
-    since: Timestamp,
-    until: Timestamp,
+    first: ChannelKind,
+    (since, until): (Timestamp, Timestamp),
     limit: usize,
 ) -> Result<Vec<Fate>> {
     let sql = "SELECT state, channel, COUNT(*) FROM (
              SELECT d.state AS state, (SELECT a.channel FROM attempt a WHERE a.message = d.id
                  ORDER BY a.number DESC LIMIT 1) AS channel
-             FROM delivery d WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id DESC LIMIT ?3)
+             FROM (SELECT id, state FROM delivery WHERE id >= ?1 AND id < ?2
+                 ORDER BY id DESC LIMIT ?3) d JOIN message m ON m.id = d.id
+             WHERE json_extract(m.plan, '$[0].c') = ?4)
          GROUP BY state, channel";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = params![first_id_of(since), first_id_of(until), limit];
+    let times = (first_id_of(since), first_id_of(until));
+    let values = params![times.0, times.1, limit, first.as_str()];
     let mut fates = all(c, sql, values, fate_from)?;
     fates.sort();
     Ok(fates)

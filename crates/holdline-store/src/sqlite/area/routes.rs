@@ -6,6 +6,7 @@ use crate::rows::route::{
     AUDIT_COLUMNS, BASELINE_COLUMNS, HOLD_COLUMNS, OUTAGE_COLUMNS, ROUTE_COLUMNS, audit_from,
     baseline_from, hold_from, outage_from, route_from,
 };
+use holdline_core::id::OutageId;
 use holdline_engine::ports::records::{
     AuditRecord, BaselineRecord, HoldRecord, OutageRecord, RouteRecord,
 };
@@ -122,6 +123,11 @@ pub(in crate::sqlite) fn outages(c: &Connection, limit: usize) -> Result<Vec<Out
     let sql =
         format!("SELECT {OUTAGE_COLUMNS} FROM outage ORDER BY opened_at DESC, id DESC LIMIT ?1");
     all(c, &sql, [page(limit)], outage_from)
+}
+
+pub(in crate::sqlite) fn outage(c: &Connection, id: OutageId) -> Result<Option<OutageRecord>> {
+    let sql = format!("SELECT {OUTAGE_COLUMNS} FROM outage WHERE id = ?1");
+    one(c, &sql, [id.0.to_be_bytes()], outage_from)
 }
 
 pub(in crate::sqlite) fn baselines(

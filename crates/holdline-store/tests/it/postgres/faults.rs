@@ -4,13 +4,17 @@ use super::{open, open_new, options};
 use crate::fixtures::{group, groups, numbers};
 use holdline_core::Timestamp;
 use holdline_engine::ports::cluster::{Beat, Lease, Partition};
+use holdline_engine::ports::records::{Activity, ActivityKind, ActivityRecord};
 use holdline_engine::ports::{Conflict, Group, Op, Store, StoreError};
 use holdline_servers::Postgres;
 use holdline_store::postgres;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const COMMITS: u32 = 300;
+const LINES: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answered_commit_is_lost_when_connections_are_killed() {
@@ -46,6 +50,47 @@ async fn no_answered_commit_is_lost_when_connections_are_killed() {
     assert!(lost.is_empty(), "answered but not there: {lost:?}");
     let known = |n: &&u32| answered.contains(n) || ambiguous.contains(n);
     assert_eq!(found.iter().filter(known).count(), found.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_the_log_misses_no_line_of_two_nodes_that_write() {
+    let server = Postgres::start();
+    let url = server.url(&server.new_database());
+    let stores = [open(&url).await, open(&url).await, open(&url).await];
+    let write = async |store: &dyn Store, node: usize| {
+        for n in 0..LINES {
+            let line = |part: usize| {
+                Op::Activity(Activity {
+                    at: Timestamp(1),
+                    kind: ActivityKind::Deed,
+                    subject: format!("{node}"),
+                    words: format!("{n}.{part}"),
+                })
+            };
+            let group = Group(vec![line(0), line(1)]);
+            assert_eq!(store.commit([group].into()).await.unwrap(), [Ok(())]);
+        }
+    };
+    // As the stream of the console reads: what comes after the last line that was seen.
+    let follow = async {
+        let mut seen = Vec::<ActivityRecord>::new();
+        while seen.len() < 4 * LINES {
+            let after = seen.last().map_or(0, |line| line.seq);
+            seen.extend(stores[2].activity(Some(after), 100).await.unwrap());
+        }
+        seen
+    };
+    let all = async { tokio::join!(write(&stores[0], 0), write(&stores[1], 1), follow).2 };
+    let seen = tokio::time::timeout(PATIENCE, all).await;
+    let seen = seen.expect("every line is seen");
+    for node in ["0", "1"] {
+        let mine = seen.iter().filter(|it| it.activity.subject == node);
+        let mine: Vec<_> = mine.map(|it| it.activity.words.as_str()).collect();
+        let wanted: Vec<String> = (0..LINES)
+            .flat_map(|n| [format!("{n}.0"), format!("{n}.1")])
+            .collect();
+        assert_eq!(mine, wanted, "in the order in which it wrote");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -153,7 +153,9 @@ async fn console(store: &dyn Store, all: &mut Vec<String>) {
     say(all, "activity", store.activity(Some(0), MAX).await.unwrap());
     let always = Timestamp(0);
     say(all, "traffic", store.traffic(always, MAX).await.unwrap());
-    let fates = store.fates(always, Timestamp::MAX, MAX).await;
+    let fates = store
+        .fates(ChannelKind::WHATSAPP, always, Timestamp::MAX, MAX)
+        .await;
     say(all, "fates", fates.unwrap());
     for outage in [1, 2].map(|n: i64| {
         let ms = u128::from((NOW + n).unsigned_abs());

@@ -5,7 +5,7 @@
 use super::access::Signed;
 use super::layout;
 use super::live::Topic;
-use super::standing::{self, Overall, Standing, channel_name, health_words};
+use super::standing::{self, Overall, Standing, channel_name};
 use super::time;
 use crate::http::state::AppState;
 use axum::extract::State;
@@ -46,7 +46,8 @@ fn content(
     now: Timestamp,
 ) -> Markup {
     let overall = standing.overall;
-    let ill = routes.iter().filter(|route| route.health != Health::Up);
+    let is_ill = |it: &&RouteStatus| it.health != Health::Up || standing::is_held(it);
+    let ill = routes.iter().filter(is_ill);
     html! {
         div data-overall=(overall.name()) data-mark=(overall.mark()) {
             @if overall != Overall::Up {
@@ -60,7 +61,7 @@ fn content(
 }
 
 fn line(route: &RouteStatus, outages: &[OutageRecord], now: Timestamp) -> Markup {
-    let (words, _) = health_words(route.health);
+    let (words, _) = standing::route_words(route);
     let outage = outages.iter().find(|it| bears_on(it, route));
     let since = outage.and_then(|it| it.onset).unwrap_or(route.since);
     html! {
@@ -71,14 +72,34 @@ fn line(route: &RouteStatus, outages: &[OutageRecord], now: Timestamp) -> Markup
             "Affected: " (outage.scope) ". "
             (outage.moved) " moved to another channel, "
         }
-        (route.waiting) " wait"
+        (route.waits.all()) " wait" (why_waiting(route)) ". "
         @if let Some(hold) = &route.hold {
-            " because an operator said " (hold.kind.name()) " (" (hold.reason) ")"
+            "An operator said " (hold.kind.name()) " (" (hold.reason) "). "
         }
-        ". "
         @if let Some(outage) = outage {
             (ahead(outage, now)) " "
             a href={ "/console/outages/" (outage.id.hex()) } { "More" }
+        }
+    }
+}
+
+/// Why they wait at a route, in brackets, and how many for each reason where there are several.
+pub(super) fn why_waiting(route: &RouteStatus) -> String {
+    let waits = &route.waits;
+    let named = [
+        (waits.turn, "for their turn"),
+        (waits.later, "for a later time"),
+        (waits.held, "held by an operator"),
+        (waits.all_down, "held: no other way to them works"),
+        (waits.cut_off, "held: our own network is cut off"),
+    ];
+    let named: Vec<_> = named.iter().filter(|(count, _)| *count > 0).collect();
+    match named.as_slice() {
+        [] => String::new(),
+        [(_, why)] => format!(" ({why})"),
+        several => {
+            let words = several.iter().map(|(count, why)| format!("{count} {why}"));
+            format!(" ({})", words.collect::<Vec<_>>().join(", "))
         }
     }
 }
@@ -112,6 +133,7 @@ pub(super) fn bears_on(outage: &OutageRecord, route: &RouteStatus) -> bool {
 mod tests {
     use super::*;
     use holdline_core::id::OutageId;
+    use holdline_engine::request::Waits;
 
     fn outage(route: &str) -> OutageRecord {
         OutageRecord {
@@ -143,7 +165,11 @@ mod tests {
             health: Health::Down,
             since: Timestamp(9_000),
             reason: "it goes on".into(),
-            waiting: 4,
+            waits: Waits {
+                turn: 1,
+                all_down: 3,
+                ..Waits::default()
+            },
             in_flight: 0,
             oldest_waiting_at: None,
             rate_per_s: 1.0,
@@ -164,7 +190,8 @@ mod tests {
             "WhatsApp 1: Down",
             "(1 min 2 s)",
             "Affected: everything by whatsapp 1.",
-            "812 moved to another channel, 4 wait.",
+            "812 moved to another channel, \
+             4 wait (1 for their turn, 3 held: no other way to them works).",
             "We have known for 1 min; the provider has said nothing.",
         ] {
             let plain = text.replace("</time>", "");

@@ -4,9 +4,10 @@
 use super::access::{Act, Signed};
 use super::banner;
 use super::standing::{self, Standing};
-use super::{assets, live};
+use super::{assets, live, said};
 use crate::http::state::AppState;
 use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
@@ -48,6 +49,22 @@ pub(super) fn live(id: &str, topic: live::Topic, url: &str, content: &Markup) ->
     }
 }
 
+/// What the ways to the first and the next page of a list are called: of one by age, of another.
+pub(super) const BY_AGE: [&str; 2] = ["To the newest", "Older"];
+pub(super) const BY_NAME: [&str; 2] = ["To the first", "Next"];
+
+/// To the other pages of a list, where there are any.
+pub(super) fn pager(words: [&str; 2], first: Option<String>, next: Option<String>) -> Markup {
+    html! {
+        @if first.is_some() || next.is_some() {
+            nav.pager aria-label="Pages of the list" {
+                @if let Some(url) = first { a href=(url) { (words[0]) } }
+                @if let Some(url) = next { a rel="next" href=(url) { (words[1]) } }
+            }
+        }
+    }
+}
+
 /// The head of a table.
 pub(super) fn head(names: &[&str]) -> Markup {
     html! { thead { tr { @for name in names { th scope="col" { (name) } } } } }
@@ -80,14 +97,20 @@ pub(super) async fn page(
         p.connection id="connection" role="status"
             data-lost="The connection to the server is lost; trying again. What you see may be old."
             data-full="Too many look at this moment: this page does not follow. Reload it." {}
-        main id="main" tabindex="-1" { (content) }
+        main id="main" tabindex="-1" {
+            @if let Some(said) = &signed.said { (said.shown()) }
+            (content)
+        }
         footer.quiet { "All times are UTC." }
         div.hidden id="said" role="log" aria-live="polite" aria-label="What happened" {}
         (palette(state, signed))
         (keys(state))
     };
-    let html = document(&standing, title, Some(seq), &body);
-    html.into_response()
+    let mut answer = document(&standing, title, Some(seq), &body).into_response();
+    if signed.said.is_some() {
+        answer.headers_mut().append(SET_COOKIE, said::forget());
+    }
+    answer
 }
 
 /// A page for somebody who is not, or for whom something failed.

@@ -300,7 +300,7 @@ fn stamps(state: &AppState, seq: i64) -> [u64; 3] {
         seq.hash(to);
         for route in &routes {
             (route.health.name(), route.since, &route.reason).hash(to);
-            (route.waiting, route.in_flight, route.oldest_waiting_at).hash(to);
+            (route.waits, route.in_flight, route.oldest_waiting_at).hash(to);
             route
                 .hold
                 .as_ref()

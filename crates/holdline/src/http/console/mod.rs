@@ -11,6 +11,7 @@ mod live;
 mod messages;
 mod outages;
 mod overview;
+mod said;
 mod sandbox;
 mod settings;
 mod standing;
@@ -98,11 +99,15 @@ pub(crate) async fn to_root(_: Request) -> Response {
     Redirect::permanent("/console/").into_response()
 }
 
-/// Back to a page, which says what became of what was asked of it; `name`: `done` or `fault`.
-fn back(page: &str, name: &str, words: &str) -> Response {
+/// The address of a page with those of its parameters that say something.
+fn with_query(path: &str, given: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair(name, words);
-    Redirect::to(&format!("{page}?{}", query.finish())).into_response()
+    query.extend_pairs(given.iter().filter(|(_, value)| !value.is_empty()));
+    let query = query.finish();
+    match query.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{query}"),
+    }
 }
 
 /// Characters of a reason that are not spaces at its ends.

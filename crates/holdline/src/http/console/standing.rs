@@ -2,6 +2,7 @@
 
 use holdline_core::ChannelKind;
 use holdline_core::health::Health;
+use holdline_core::health::board::HoldKind;
 use holdline_engine::request::RouteStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +56,20 @@ pub(super) fn channel_name(channel: ChannelKind) -> String {
     }
 }
 
+/// How a route stands in words, and the class by which that is coloured.
+pub(super) fn route_words(route: &RouteStatus) -> (&'static str, &'static str) {
+    match is_held(route) {
+        true => ("Held by an operator", "degraded"),
+        false => health_words(route.health),
+    }
+}
+
+/// An operator keeps everything where it is.
+pub(super) fn is_held(route: &RouteStatus) -> bool {
+    let hold = route.hold.as_ref();
+    hold.is_some_and(|it| it.kind == HoldKind::Hold && is_whole(&it.scope))
+}
+
 /// A health in words, and the class by which it is coloured.
 pub(super) const fn health_words(health: Health) -> (&'static str, &'static str) {
     match health {
@@ -92,8 +107,11 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
         (_, true) | (false, _) => Overall::Down,
         (true, false) => worst.min(Overall::Degraded),
     };
+    let held = held(routes);
     let headline = if routes.is_empty() {
         "No channel is set up, so nobody can be reached.".to_owned()
+    } else if !held.is_empty() {
+        halted(&held, &down)
     } else if down.is_empty() {
         well(worst, &ill)
     } else if works.is_empty() {
@@ -107,6 +125,35 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
         )
     };
     Standing { overall, headline }
+}
+
+/// The channels of which an operator holds every route.
+fn held(routes: &[RouteStatus]) -> Vec<String> {
+    let mut all = BTreeMap::<ChannelKind, bool>::new();
+    for route in routes {
+        let known = all.entry(route.channel).or_insert(true);
+        *known &= is_held(route);
+    }
+    let held = all.into_iter().filter(|(_, held)| *held);
+    held.map(|(channel, _)| channel_name(channel)).collect()
+}
+
+/// What is held waits there, whatever else works.
+fn halted(held: &[String], down: &[String]) -> String {
+    let (verb, whose) = if held.len() == 1 {
+        ("is", "its")
+    } else {
+        ("are", "their")
+    };
+    let mut text = format!(
+        "{} {verb} held by an operator: {whose} messages wait.",
+        list(held)
+    );
+    if !down.is_empty() {
+        let verb = if down.len() == 1 { "is" } else { "are" };
+        text += &format!(" {} {verb} down.", list(down));
+    }
+    text
 }
 
 fn well(worst: Overall, ill: &[String]) -> String {
@@ -145,6 +192,9 @@ fn overall_of(route: &RouteStatus) -> Overall {
             Health::Down | Health::AccountFault | Health::SelfImpaired
         )
     };
+    if is_held(route) {
+        return Overall::Degraded;
+    }
     if route.health == Health::Up {
         return Overall::Up;
     }
@@ -179,7 +229,7 @@ mod tests {
     use super::*;
     use holdline_core::Timestamp;
     use holdline_core::health::Course;
-    use holdline_engine::request::ScopeStatus;
+    use holdline_engine::request::{HoldStatus, ScopeStatus, Waits};
 
     const WA: ChannelKind = ChannelKind::WHATSAPP;
     const SMS: ChannelKind = ChannelKind::SMS;
@@ -201,7 +251,7 @@ mod tests {
             health,
             since: Timestamp(0),
             reason: String::new(),
-            waiting: 0,
+            waits: Waits::default(),
             in_flight: 0,
             oldest_waiting_at: None,
             rate_per_s: 1.0,
@@ -266,6 +316,30 @@ mod tests {
             let routes = with_others(route(WA, Health::Down, scope));
             check(&routes, Overall::Degraded, ill);
         }
+    }
+
+    #[test]
+    fn a_held_channel_does_not_look_well() {
+        let held = |scope: &str, route: RouteStatus| RouteStatus {
+            hold: Some(HoldStatus {
+                scope: scope.into(),
+                kind: HoldKind::Hold,
+                reason: "a number moves".into(),
+                until: Timestamp(9),
+            }),
+            ..route
+        };
+        let up = || route(WA, Health::Up, "");
+        let words = "WhatsApp is held by an operator: its messages wait.";
+        let routes = with_others(held("whatsapp/1/all", up()));
+        check(&routes, Overall::Degraded, words);
+        assert_eq!(route_words(&routes[0]).0, "Held by an operator");
+        let [whatsapp, _, mail] = with_others(held("whatsapp/*/all", up()));
+        let routes = [whatsapp, route(SMS, Health::Down, "sms/1/all"), mail];
+        check(&routes, Overall::Down, &format!("{words} SMS is down."));
+        let part = with_others(held("whatsapp/1/all/+44", up()));
+        let well = "Everybody can be reached: every channel works.";
+        check(&part, Overall::Up, well);
     }
 
     #[test]

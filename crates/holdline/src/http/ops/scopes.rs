@@ -100,6 +100,7 @@ mod tests {
     use expect_test::expect;
     use holdline_core::ChannelKind;
     use holdline_core::health::{Course, Health};
+    use holdline_engine::request::Waits;
 
     fn route(sender: &str) -> RouteStatus {
         let scope = ScopeStatus {
@@ -121,7 +122,7 @@ mod tests {
             health: Health::Degraded,
             since: Timestamp(5_000),
             reason: String::new(),
-            waiting: 0,
+            waits: Waits::default(),
             in_flight: 0,
             oldest_waiting_at: None,
             rate_per_s: 80.0,

@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { personWith } from '../people.mjs';
 
 const PEOPLE = 10_000;
 const BAD = [17, 2_500, 5_001, 7_777, 9_998];
 const IMPORT_MS_MAX = 150_000;
+const TOO_LARGE = 66 * 1024 * 1024;
 
 /** As many people as wanted, with a bad line at each of the places: the header is line 1. */
 function list() {
@@ -49,13 +51,24 @@ export const tests = {
       'New', String(PEOPLE), 'Changed', '0', 'As they were', '0', 'Bad lines', String(BAD.length),
     ]);
     const download = page.waitForEvent('download');
-    await page.getByRole('link', { name: 'Download what is wrong in them' }).click();
+    await page.getByRole('link', { name: 'Download the bad lines' }).click();
     const got = await download;
     assert.equal(got.suggestedFilename(), 'bad-lines.csv');
-    const rows = readFileSync(await got.path(), 'utf8').trim().split('\n');
-    assert.equal(rows[0], 'line,column,fault,fix');
+    const bad = readFileSync(await got.path(), 'utf8');
+    const rows = bad.trim().split('\n');
+    assert.equal(rows[0], '# line,# what is wrong,name,whatsapp,sms,sms_consent');
     assert.deepEqual(rows.slice(1).map((row) => Number(row.split(',')[0])), BAD);
-    assert.ok(rows.slice(1).every((row) => row.split(',')[1] === 'sms'), rows.join('\n'));
+    const isWhole = (row) => /,"?sms .*,Nobody \d+,\+1650\d+,12,given$/.test(row);
+    assert.ok(rows.slice(1).every(isWhole), rows.join('\n'));
+
+    // Mended where it is wrong, it is a list like any other.
+    await page.goto('/console/contacts/import');
+    const mended = Buffer.from(bad.replaceAll(',12,given', ',+16505559999,given'));
+    const again = { name: 'bad-lines.csv', mimeType: 'text/csv', buffer: mended };
+    await page.getByLabel('CSV file').setInputFiles(again);
+    await page.getByRole('button', { name: 'Import' }).click();
+    await page.getByRole('status').getByText('The list is imported.').waitFor();
+    assert.match(await page.locator('#import dl').innerText(), /Bad lines\s+0/);
 
     await page.getByRole('link', { name: 'To the contacts' }).click();
     await page.getByRole('searchbox').fill('Person 7321');
@@ -68,6 +81,24 @@ export const tests = {
     const facts = page.locator('.card dl');
     assert.match(await facts.innerText(), /Reachable if WhatsApp is down\s+yes by SMS/);
     assert.match(await page.locator('tbody').innerText(), /SMS\s+\+16505557321\s+given/);
+  },
+
+  async 'a file that is too large, or of somebody who may not, is refused in words'(stage) {
+    const { at, owner } = await stage.fresh();
+    const send = (cookie, bytes) => {
+      const form = new FormData();
+      form.append('list', new Blob([Buffer.alloc(bytes, 'x')]), 'people.csv');
+      const headers = { cookie: `${cookie.name}=${cookie.value}` };
+      const url = `${at.url}/console/contacts/import`;
+      return fetch(url, { method: 'POST', body: form, headers, redirect: 'manual' });
+    };
+    const large = await send(owner, TOO_LARGE);
+    assert.equal(large.status, 422);
+    assert.match(await large.text(), /larger than 64 MiB/);
+    const agent = await personWith(at, owner, 'agent');
+    const forbidden = await send(agent, 8_000_000);
+    assert.equal(forbidden.status, 403);
+    assert.match(await forbidden.text(), /Your role here is agent/);
   },
 
   async 'a file that is no list is refused with what to do'(stage) {

@@ -200,7 +200,8 @@ async fn fates_are_counted_by_state_and_last_channel(store: &dyn Store) {
         channel,
         count,
     };
-    let fates = store.fates(at(1), at(4), 99).await.expect("reads");
+    let first = ChannelKind::WHATSAPP;
+    let fates = store.fates(first, at(1), at(4), 99).await.expect("reads");
     let sms = Some(ChannelKind::SMS);
     let wanted = [
         fate("delivered", sms, 1),
@@ -208,8 +209,14 @@ async fn fates_are_counted_by_state_and_last_channel(store: &dyn Store) {
         fate("waiting", None, 1),
     ];
     assert_eq!(fates, wanted);
-    let newest = store.fates(at(1), at(5), 1).await.expect("reads");
+    let newest = store.fates(first, at(1), at(5), 1).await.expect("reads");
     assert_eq!(newest, [fate("cancelled", None, 1)]);
+    let others = store.fates(ChannelKind::SMS, at(1), at(4), 99).await;
+    assert_eq!(
+        others.expect("reads"),
+        [],
+        "every plan begins with WhatsApp"
+    );
 }
 
 async fn messages_are_found_by_time_and_channel(store: &dyn Store) {

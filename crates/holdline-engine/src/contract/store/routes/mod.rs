@@ -73,8 +73,11 @@ async fn outages_come_back_newest_first(store: &dyn Store) {
     );
     assert_eq!(
         store.outages(9).await.expect("reads"),
-        [outage(3), over, bare]
+        [outage(3), over, bare.clone()]
     );
+    let one = async |id| store.outage(id).await.expect("reads");
+    assert_eq!(one(bare.id).await, Some(bare));
+    assert_eq!(one(outage(4).id).await, None);
 }
 
 fn route(health: Health) -> RouteRecord {

@@ -6,6 +6,7 @@ pub(crate) use console::Console;
 
 use crate::config::reader::Reader;
 use crate::config::section::section;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -47,6 +48,9 @@ section! {
         /// Most of them from one address (IPv6: one /64). Behind a proxy all come from one: set it
         /// to connections_max there.
         connections_per_address_max: usize = 1024, 1 to 1_000_000;
+        /// Proxies in front of Holdline, by address or network: what they say in X-Forwarded-For of
+        /// whom they were called by is believed, for sign-ins to the console and its audit.
+        trusted_proxies: Vec<IpNet>;
     }
 }
 

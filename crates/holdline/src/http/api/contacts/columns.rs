@@ -30,6 +30,9 @@ pub(super) const NAMES: [&str; 12] = [
     "wa_user_consent",
 ];
 
+/// So begins the name of a column that is passed over.
+pub(super) const REMARK: &str = "#";
+
 /// A person as a line gives them.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -89,6 +92,10 @@ impl Columns {
         for (ix, given) in header.iter().enumerate() {
             let given = String::from_utf8_lossy(given).trim().to_ascii_lowercase();
             let field = format!("column {}", ix + 1);
+            if given.starts_with(REMARK) {
+                names.push(REMARK);
+                continue;
+            }
             match NAMES.into_iter().find(|name| *name == given) {
                 None => {
                     let fix = propose(&given, NAMES.into_iter());
@@ -155,7 +162,8 @@ impl Columns {
             );
         }
         let mut cells = Vec::with_capacity(record.len());
-        for (name, cell) in self.names.iter().zip(record) {
+        let told = self.names.iter().zip(record);
+        for (name, cell) in told.filter(|(name, _)| **name != REMARK) {
             match std::str::from_utf8(cell) {
                 Ok(text) => cells.push((*name, text.trim())),
                 Err(_) => {

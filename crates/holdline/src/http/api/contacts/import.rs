@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc};
 use utoipa::ToSchema;
 
 /// Most bad lines that a report names; all are counted.
-const FAULTS_MAX: usize = 1_000;
+pub(crate) const FAULTS_MAX: usize = 1_000;
 /// Lines that go to the store together.
 const BATCH: usize = 256;
 /// Lists that are read at a time.
@@ -47,7 +47,7 @@ pub(crate) struct ImportReport {
 /// Import contacts from CSV.
 ///
 /// The first line names the columns: name, external_id, whatsapp, sms, email, wa_user, consent,
-/// verified, and `<channel>_consent`. Separators are comma, semicolon or tab. A person who is known
+/// verified, and `<channel>_consent`; a column whose name begins with `#` is passed over. Separators are comma, semicolon or tab. A person who is known
 /// by an address or the external id is updated: filled cells add to what is known, empty cells say
 /// nothing. A list never undoes a withdrawn consent. Bad lines are reported, all others are
 /// imported; sending the same file again is safe.

@@ -1,11 +1,12 @@
 //! A contact list as it streams in: bytes become lines on a thread of their own, through short
 //! queues both ways, so that no list is ever held whole.
 
-use super::columns::{Columns, LineFault, Row};
+use super::columns::{Columns, LineFault, REMARK, Row};
 use crate::http::api::problem::FieldFault;
 use axum::body::{Body, Bytes};
-use csv::{ByteRecord, ReaderBuilder, Terminator};
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator, WriterBuilder};
 use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use tokio::sync::mpsc;
 
@@ -67,14 +68,7 @@ async fn pump(body: Body, pieces: mpsc::Sender<Bytes>) -> Ending {
 
 /// Runs on a blocking thread until the body ends or nobody listens.
 pub(crate) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sender<Found>) {
-    let mut source = BufReader::with_capacity(SNIFF_BYTES, source);
-    let delimiter = sniff(&mut source);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .terminator(Terminator::Any(b'\n'))
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(source.chain(&b"\n"[..]));
+    let (mut reader, _) = reader_of(source);
     let mut record = ByteRecord::new();
     let columns = match reader.read_byte_record(&mut record) {
         Ok(true) => Columns::read(&record, country),
@@ -100,6 +94,54 @@ pub(crate) fn read(source: impl Read, country: Option<String>, found: &mpsc::Sen
             return;
         }
     }
+}
+
+/// Reads a list record by record; says what separates its cells.
+fn reader_of<R: Read>(source: R) -> (Reader<impl Read>, u8) {
+    let mut source = BufReader::with_capacity(SNIFF_BYTES, source);
+    let delimiter = sniff(&mut source);
+    let reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .terminator(Terminator::Any(b'\n'))
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(source.chain(&b"\n"[..]));
+    (reader, delimiter)
+}
+
+/// The bad lines of a list as a list of their own, each behind what is wrong in it: to be mended
+/// there and sent again. Blocks.
+pub(crate) fn bad_lines_of(source: impl Read, faults: &[LineFault]) -> io::Result<Vec<u8>> {
+    let mut words = BTreeMap::<u64, Vec<String>>::new();
+    for fault in faults {
+        let column = fault.column.iter().map(|it| format!("{it} "));
+        let words = words.entry(fault.line).or_default();
+        words.push(column.collect::<String>() + &fault.message + ": " + &fault.fix);
+    }
+    let (mut reader, delimiter) = reader_of(source);
+    let mut writer = WriterBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_writer(Vec::new());
+    let mut record = ByteRecord::new();
+    let _ = reader.read_byte_record(&mut record)?;
+    let is_remark = |name: &[u8]| name.trim_ascii_start().starts_with(REMARK.as_bytes());
+    let remarks: Vec<bool> = record.iter().map(is_remark).collect();
+    let mut write = |said: [&str; 2], record: &ByteRecord| {
+        let given = |ix: &usize| !remarks.get(*ix).copied().unwrap_or_default();
+        let cells = (0..record.len())
+            .filter(given)
+            .filter_map(|ix| record.get(ix));
+        writer.write_record(said.map(str::as_bytes).into_iter().chain(cells))
+    };
+    write(["# line", "# what is wrong"], &record)?;
+    while reader.read_byte_record(&mut record)? {
+        let line = line_of(&record, reader.position().line());
+        if let Some(words) = words.remove(&line) {
+            write([&line.to_string(), &words.join("; ")], &record)?;
+        }
+    }
+    writer.into_inner().map_err(|error| error.into_error())
 }
 
 /// The line on which a record begins; `after` is the one behind it. Empty lines before a record

@@ -2,7 +2,7 @@
 
 use super::columns::{LineFault, Row};
 use super::known::merged;
-use super::rows::{Found, read};
+use super::rows::{Found, bad_lines_of, read};
 use super::save::addresses;
 use super::*;
 use crate::http::api::input::parse;
@@ -258,4 +258,24 @@ fn a_line_adds_to_a_person_and_takes_nothing_away() {
         Timestamp(3),
     );
     assert!(super::known::is_unchanged(&first, &same));
+}
+
+#[test]
+fn bad_lines_are_a_list_to_mend_and_send_again() {
+    let list = b"name;sms;# old remark\n\nAda;+447700900001;x\nBob;12;y\n\
+        \"Ceci;\nlia\";+447700900002;;too many\nDan;x;z\n";
+    let (found_tx, mut found_rx) = mpsc::channel(1_000);
+    read(&list[..], None, &found_tx);
+    drop(found_tx);
+    let mut faults = Vec::new();
+    while let Ok(found) = found_rx.try_recv() {
+        match found {
+            Found::Bad(bad) => faults.extend(bad),
+            Found::Row(row) => assert_eq!(row.name.as_deref(), Some("Ada")),
+            Found::Header(_) => panic!("the header is good"),
+        }
+    }
+    let bad = bad_lines_of(&list[..], &faults).unwrap();
+    expect![[]].assert_eq(&String::from_utf8(bad.clone()).unwrap());
+    check_list(&bad, expect![[]]);
 }

@@ -38,7 +38,7 @@ pub(crate) struct RouteView {
     pub(crate) since: Option<String>,
     /// Why it is in this state.
     pub(crate) reason: String,
-    /// Messages that would leave by it.
+    /// Messages that wait at it, for whatever reason; counted twice a second.
     pub(crate) waiting: usize,
     pub(crate) in_flight: u32,
     pub(crate) oldest_waiting_at: Option<String>,
@@ -118,7 +118,7 @@ fn route(status: RouteStatus) -> RouteView {
         health: status.health.name().to_owned(),
         since: (status.since > Timestamp(0)).then(|| rfc3339(status.since)),
         reason: status.reason,
-        waiting: status.waiting,
+        waiting: status.waits.all(),
         in_flight: status.in_flight,
         oldest_waiting_at: status.oldest_waiting_at.map(rfc3339),
         rate_per_s: finite(status.rate_per_s),

@@ -9,12 +9,10 @@ use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use holdline_core::Timestamp;
+use holdline_core::id::OutageId;
 use holdline_engine::ports::records::OutageRecord;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// Outages among which one is looked for by its id.
-const LOOKED_AT_MAX: usize = 10_000;
 
 /// Outages, the newest first.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -99,8 +97,10 @@ pub(crate) async fn get(
     _caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<OutageView>> {
-    let all = state.engine.store().outages(LOOKED_AT_MAX).await?;
-    let found = all.into_iter().find(|record| record.id.hex() == id);
+    let found = match OutageId::parse(&id) {
+        Some(id) => state.engine.store().outage(id).await?,
+        None => None,
+    };
     let found = found.ok_or_else(|| Problem::not_found("outage"))?;
     Ok(Json(view(found)))
 }

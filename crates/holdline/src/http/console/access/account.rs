@@ -280,7 +280,7 @@ fn sessions(signed: &Signed, others: &[SessionRecord]) -> Markup {
     };
     html! {
         table {
-            (layout::head(&["Browser", "From", "Last used", ""]))
+            (layout::head(&["Browser", "From", "Last used", "Sign out"]))
             tbody {
                 (row(&signed.session, true))
                 @for session in others { (row(session, false)) }

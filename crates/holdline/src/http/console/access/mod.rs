@@ -2,6 +2,7 @@
 //! cookie carries their session; a role says what they may do.
 
 mod account;
+mod address;
 mod password;
 mod session;
 mod setup;

@@ -1,12 +1,14 @@
 //! Sessions: a cookie with a token of which the store keeps only a hash. Says who is signed in and
 //! what their role lets them do; sends everybody else to the sign-in.
 
+use super::address::address_of;
 use crate::http::auth::hash_token;
 use crate::http::console::layout;
+use crate::http::console::said::{Said, cookie_of};
 use crate::http::state::AppState;
 use crate::listen::OverTls;
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{COOKIE, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::header::{HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -48,6 +50,8 @@ pub(in crate::http::console) struct Signed {
     pub(in crate::http::console) name: String,
     pub(in crate::http::console) role: Role,
     pub(in crate::http::console) session: SessionRecord,
+    /// What became of what they just asked for.
+    pub(in crate::http::console) said: Option<Said>,
 }
 
 /// Why a page is not shown.
@@ -143,17 +147,12 @@ async fn signed(headers: &HeaderMap, state: &AppState) -> Result<Option<Signed>,
         name: user.name,
         role: user.role,
         session,
+        said: Said::read(headers).filter(|_| !by_itself),
     }))
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let all = headers.get_all(COOKIE).iter();
-    let all = all.filter_map(|it| it.to_str().ok());
-    let mut pairs = all.flat_map(|it| it.split(';'));
-    pairs.find_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        (name == NAME && value.len() == TOKEN_CHARS).then_some(value)
-    })
+    cookie_of(headers, NAME).filter(|value| value.len() == TOKEN_CHARS)
 }
 
 /// A session of this person begins: what is to be written, and the header that hands it over.
@@ -225,7 +224,9 @@ impl FromRequestParts<AppState> for From {
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.0.ip());
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.0.ip());
+        let trusted = &state.config.http.trusted_proxies;
+        let address = address_of(peer, &parts.headers, trusted);
         let text = |name: HeaderName| parts.headers.get(name).and_then(|it| it.to_str().ok());
         let agent = text(USER_AGENT).unwrap_or_default();
         let agent = agent.chars().take(AGENT_CHARS_MAX).collect();
@@ -341,6 +342,7 @@ pub(in crate::http::console) fn deed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::COOKIE;
 
     #[test]
     fn the_cookie_is_found_among_others() {
@@ -391,6 +393,7 @@ mod tests {
                 address: String::new(),
                 agent: String::new(),
             },
+            said: None,
         };
         let all = [Act::Messages, Act::Operate, Act::Administer, Act::ReadAudit];
         let check = |role, expect: [bool; 4]| {

@@ -8,6 +8,7 @@ use crate::http::console::layout;
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Query, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use holdline_engine::ports::Op;
@@ -17,6 +18,8 @@ use serde::Deserialize;
 
 const HOME: &str = "/console/";
 const NAME_CHARS_MAX: usize = 64;
+/// When to come again while too many sign in.
+const BUSY_S: u64 = 2;
 
 #[derive(Deserialize)]
 pub(super) struct Next {
@@ -49,12 +52,18 @@ pub(super) async fn sign_in(
         Ok(cookie) => session::go_on(inside(&given.next), cookie),
         Err(Fault::Store(error)) => Denied::Store(error).answer(&state),
         Err(fault) => {
-            let code = match fault {
-                Fault::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
-                Fault::Busy => StatusCode::SERVICE_UNAVAILABLE,
-                Fault::Wrong | Fault::Store(_) => StatusCode::UNAUTHORIZED,
+            let (code, wait_s) = match fault {
+                Fault::Wait(seconds) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
+                Fault::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(BUSY_S)),
+                Fault::Wrong | Fault::Store(_) => (StatusCode::UNAUTHORIZED, None),
             };
-            shown(&state, code, &given.name, &given.next, Some(fault.words()))
+            let words = Some(fault.words());
+            let mut answer = shown(&state, code, &given.name, &given.next, words);
+            if let Some(wait_s) = wait_s {
+                let wait_s = HeaderValue::from(wait_s);
+                answer.headers_mut().insert(RETRY_AFTER, wait_s);
+            }
+            answer
         }
     }
 }

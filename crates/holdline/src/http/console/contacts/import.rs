@@ -2,7 +2,9 @@
 //! file to mend and send again.
 
 use super::jobs::Job;
-use crate::http::api::contacts::import::{ImportReport, import_list};
+use crate::http::api::contacts::import::{FAULTS_MAX, ImportReport, import_list};
+use crate::http::api::contacts::rows::bad_lines_of;
+use crate::http::body::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX};
 use crate::http::console::access::{Act, Denied, Signed, deed, new_token};
 use crate::http::console::guard;
 use crate::http::console::layout::{self, Nav};
@@ -18,14 +20,17 @@ use std::sync::Arc;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 const URL: &str = "/console/contacts/import";
 const COLUMNS: &str = "name, external_id, whatsapp, sms, email, consent, sms_consent";
 static UPLOADS: Semaphore = Semaphore::const_new(4);
-/// Largest list, as in the API; and the form around it.
+/// Largest list, as in the API.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
-pub(in crate::http::console) const FORM_BYTES_MAX: usize = BYTES_MAX + 64 * 1024;
+/// Of a form that is refused so much more is read off, for so long, so that the browser sees why
+/// and not a broken connection.
+pub(in crate::http::console) const FORM_BYTES_MAX: usize = BYTES_MAX + DRAIN_BYTES_MAX;
 
 pub(in crate::http::console) async fn page(
     State(state): State<AppState>,
@@ -38,34 +43,38 @@ pub(in crate::http::console) async fn page(
 pub(in crate::http::console) async fn begin(
     State(state): State<AppState>,
     signed: Signed,
-    parts: Multipart,
+    mut parts: Multipart,
 ) -> Response {
-    if let Err(denied) = signed.must(Act::Operate) {
-        return denied.answer(&state);
-    }
-    // Uploads at a time; the rest waits for a turn before it takes room on the disk.
-    let Ok(_turn) = UPLOADS.try_acquire() else {
-        let fault = "Other lists come in at this moment. Try again in a minute.".to_owned();
-        return shown(
-            &state,
-            &signed,
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some(fault),
-        )
-        .await;
+    let kept = match signed.must(Act::Operate) {
+        Ok(()) => take_in(&mut parts).await,
+        Err(_) => Err(Refused::default()),
     };
-    let (file, bytes) = match keep(parts).await {
+    let (file, bytes) = match kept {
         Ok(kept) => kept,
-        Err(fault) => {
-            let code = StatusCode::UNPROCESSABLE_ENTITY;
-            return shown(&state, &signed, code, Some(fault)).await;
+        Err(refused) => {
+            let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
+            return shown(&state, &signed, refused.code, refused.words).await;
         }
     };
     let id = match new_token() {
         Ok(token) => token[..16].to_owned(),
         Err(error) => return Denied::Store(error).answer(&state),
     };
-    let Some(job) = state.console.imports.begin(id, &signed.name, bytes) else {
+    let copy = match file.try_clone().await {
+        Ok(copy) => copy.into_std().await,
+        Err(error) => {
+            let fault = format!("It cannot be kept: {error}.");
+            return shown(
+                &state,
+                &signed,
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some(fault),
+            )
+            .await;
+        }
+    };
+    let begun = state.console.imports.begin(id, &signed.name, bytes, copy);
+    let Some(job) = begun else {
         let fault = "Too many lists are being imported. Try again in a minute.".to_owned();
         return shown(
             &state,
@@ -91,8 +100,35 @@ pub(in crate::http::console) async fn begin(
     Redirect::to(&url).into_response()
 }
 
+/// Why a list is not taken in; without words where the page says it by itself.
+#[derive(Default)]
+struct Refused {
+    code: StatusCode,
+    words: Option<String>,
+}
+
+/// So many at a time: the others take no room on the disk.
+async fn take_in(parts: &mut Multipart) -> Result<(File, u64), Refused> {
+    let refused = |code, words: String| Refused {
+        code,
+        words: Some(words),
+    };
+    let Ok(_turn) = UPLOADS.try_acquire() else {
+        let words = "Other lists come in at this moment. Try again in a minute.".to_owned();
+        return Err(refused(StatusCode::SERVICE_UNAVAILABLE, words));
+    };
+    let kept = keep(parts).await;
+    kept.map_err(|words| refused(StatusCode::UNPROCESSABLE_ENTITY, words))
+}
+
+async fn drain(mut parts: Multipart) {
+    while let Ok(Some(mut field)) = parts.next_field().await {
+        while let Ok(Some(_)) = field.chunk().await {}
+    }
+}
+
 /// The file of the form, on disk and without a name there: it is gone once nobody reads it.
-async fn keep(mut parts: Multipart) -> Result<(File, u64), String> {
+async fn keep(parts: &mut Multipart) -> Result<(File, u64), String> {
     let broken = |_| "The file did not come whole. Send it again.".to_owned();
     while let Some(mut field) = parts.next_field().await.map_err(broken)? {
         if field.name() != Some("list") {
@@ -205,7 +241,12 @@ fn over(job: &Job, report: &ImportReport) -> Markup {
             @if report.bad > 0 {
                 p {
                     a.button href={ (URL) "/" (job.id) "/bad.csv" } download {
-                        "Download what is wrong in them"
+                        "Download the bad lines"
+                    }
+                    " Mend them there and import that file: columns that begin with # are passed "
+                    "over."
+                    @if report.faults.len() >= FAULTS_MAX {
+                        " Of very many faults the first " (FAULTS_MAX) " are in it."
                     }
                 }
                 (faults(report))
@@ -240,14 +281,25 @@ pub(in crate::http::console) async fn bad_lines(
     signed: Signed,
     Path(id): Path<String>,
 ) -> Response {
-    let text = own(&state, &signed, &id).and_then(|job| {
-        job.with(|outcome| match outcome {
-            Some(Ok(report)) => csv_of(report),
+    let job = own(&state, &signed, &id);
+    let known = job.and_then(|job| {
+        let faults = job.with(|outcome| match outcome {
+            Some(Ok(report)) => Some(report.faults.clone()),
             Some(Err(_)) | None => None,
-        })
+        });
+        Some((job, faults?))
     });
-    let Some(text) = text else {
+    let Some((job, faults)) = known else {
         return guard::unknown_page(State(state), signed).await;
+    };
+    let read = move || job.read(|file| bad_lines_of(file, &faults));
+    let text = match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) | Err(_) => {
+            let words = "The file cannot be read any more. Import the list again.".to_owned();
+            let code = StatusCode::INTERNAL_SERVER_ERROR;
+            return shown(&state, &signed, code, Some(words)).await;
+        }
     };
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
@@ -257,21 +309,6 @@ pub(in crate::http::console) async fn bad_lines(
         ),
     ];
     (headers, text).into_response()
-}
-
-fn csv_of(report: &ImportReport) -> Option<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer
-        .write_record(["line", "column", "fault", "fix"])
-        .ok()?;
-    for fault in &report.faults {
-        let column = fault.column.as_deref().unwrap_or_default();
-        let line = fault.line.to_string();
-        writer
-            .write_record([&line, column, &fault.message, &fault.fix])
-            .ok()?;
-    }
-    String::from_utf8(writer.into_inner().ok()?).ok()
 }
 
 async fn shown(

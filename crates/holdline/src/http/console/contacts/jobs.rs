@@ -3,6 +3,8 @@
 
 use crate::http::api::contacts::import::ImportReport;
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Seek as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +18,8 @@ pub(super) struct Job {
     /// Whose it is.
     pub(super) user: String,
     pub(super) bytes: u64,
+    /// The list itself: gone with this.
+    file: Mutex<File>,
     read: AtomicU64,
     lines: AtomicU64,
     bad: AtomicU64,
@@ -27,11 +31,12 @@ pub(in crate::http::console) struct Jobs(Mutex<VecDeque<Arc<Job>>>);
 
 impl Jobs {
     /// `None` when as many run as may.
-    pub(super) fn begin(&self, id: String, user: &str, bytes: u64) -> Option<Arc<Job>> {
+    pub(super) fn begin(&self, id: String, user: &str, bytes: u64, file: File) -> Option<Arc<Job>> {
         let job = Arc::new(Job {
             id,
             user: user.to_owned(),
             bytes,
+            file: Mutex::new(file),
             read: AtomicU64::new(0),
             lines: AtomicU64::new(0),
             bad: AtomicU64::new(0),
@@ -76,6 +81,16 @@ impl Job {
         (read(&self.read), read(&self.lines), read(&self.bad))
     }
 
+    /// The list from its beginning, for one reader at a time; not while it is imported.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&mut File) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.rewind()?;
+        read(&mut file)
+    }
+
     pub(super) fn with<T>(
         &self,
         look: impl FnOnce(&Option<Result<ImportReport, String>>) -> T,
@@ -94,13 +109,14 @@ mod tests {
 
     #[test]
     fn ended_imports_make_room_and_running_ones_do_not() {
+        let file = || tempfile::tempfile().unwrap();
         let jobs = Jobs::default();
         let all: Vec<_> = (0..JOBS_MAX)
-            .map(|n| jobs.begin(n.to_string(), "ada", 1).unwrap())
+            .map(|n| jobs.begin(n.to_string(), "ada", 1, file()).unwrap())
             .collect();
-        assert!(jobs.begin("more".into(), "ada", 1).is_none());
+        assert!(jobs.begin("more".into(), "ada", 1, file()).is_none());
         all[3].end(Err("broken off".into()));
-        assert!(jobs.begin("more".into(), "ada", 1).is_some());
+        assert!(jobs.begin("more".into(), "ada", 1, file()).is_some());
         assert!(jobs.get("3").is_none() && jobs.get("0").is_some());
     }
 }

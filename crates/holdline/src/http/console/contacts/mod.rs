@@ -10,7 +10,7 @@ pub(super) use jobs::Jobs;
 use super::access::{Act, Denied, Signed};
 use super::layout::{self, Nav};
 use super::standing::{channel_name, list as words_of};
-use super::{guard, time};
+use super::{guard, time, with_query};
 use crate::http::state::AppState;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -52,7 +52,9 @@ pub(super) async fn list(
     };
     let more = found.len() > PAGE;
     found.truncate(PAGE);
+    let first = after.map(|_| with_query(PATH, &[("q", text)]));
     let next = found.last().filter(|_| more).map(|it| it.id.hex());
+    let next = next.map(|next| with_query(PATH, &[("q", text), ("after", &next)]));
     let content = html! {
         h1 { "Contacts" }
         form.filter method="get" action=(PATH) role="search" {
@@ -67,24 +69,9 @@ pub(super) async fn list(
             }
         }
         (table(&found, &state, state.engine.now()))
-        nav.pager aria-label="Pages of the list" {
-            @if after.is_some() { a href=(page_url(text, "")) { "To the first" } }
-            @if let Some(next) = next { a rel="next" href=(page_url(text, &next)) { "Next" } }
-        }
+        (layout::pager(layout::BY_NAME, first, next))
     };
     layout::page(&state, &signed, Nav::Contacts, "Contacts", &content).await
-}
-
-fn page_url(q: &str, after: &str) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    let given = [("q", q), ("after", after)];
-    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-    query.extend_pairs(given);
-    let query = query.finish();
-    match query.is_empty() {
-        true => PATH.to_owned(),
-        false => format!("{PATH}?{query}"),
-    }
 }
 
 fn table(found: &[ContactRecord], state: &AppState, now: Timestamp) -> Markup {

@@ -4,7 +4,7 @@
 use super::one::url_of;
 use crate::http::api::messages::view::message_id;
 use crate::http::console::access::{Act, Denied, Signed, deed};
-use crate::http::console::{back, guard, reason_fault};
+use crate::http::console::{guard, reason_fault, said};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Path, State};
@@ -60,7 +60,7 @@ pub(in crate::http::console) async fn act(
         return guard::unknown_page(State(state), signed).await;
     };
     if let Some(fault) = reason_fault(&given.reason) {
-        return back(&url_of(id), "fault", fault);
+        return said::refused(&url_of(id), fault);
     }
     let channel = ChannelKind::new(&given.channel);
     let by = channel.map(|it| it.as_str().to_owned()).unwrap_or_default();
@@ -86,16 +86,16 @@ pub(in crate::http::console) async fn act(
             let done = engine.send_by(id, channel).await;
             (done, "It goes by the other channel.")
         }
-        (What::SendBy, None) => return back(&url_of(id), "fault", "Choose a channel."),
+        (What::SendBy, None) => return said::refused(&url_of(id), "Choose a channel."),
         (What::Again, _) => match again(&state, id).await {
-            Ok(new) => return back(&url_of(new), "done", "This is the same message, sent anew."),
+            Ok(new) => return said::done(&url_of(new), "This is the same message, sent anew."),
             Err(refusal) => (Err(refusal), ""),
         },
     };
     match done {
-        Ok(()) => back(&url_of(id), "done", words),
-        Err(Refusal::AlreadyEnded) => back(&url_of(id), "fault", "It has ended already."),
-        Err(refusal) => back(&url_of(id), "fault", &format!("Not done: {refusal}.")),
+        Ok(()) => said::done(&url_of(id), words),
+        Err(Refusal::AlreadyEnded) => said::refused(&url_of(id), "It has ended already."),
+        Err(refusal) => said::refused(&url_of(id), &format!("Not done: {refusal}.")),
     }
 }
 

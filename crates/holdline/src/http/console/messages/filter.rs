@@ -5,6 +5,7 @@ use super::state_words;
 use crate::http::api::messages::view::{StateName, message_id};
 use crate::http::api::values::parse_rfc3339;
 use crate::http::console::standing::channel_name;
+use crate::http::console::with_query;
 use crate::http::state::AppState;
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
 use holdline_engine::ports::records::WA_USER;
@@ -169,21 +170,14 @@ impl Filter {
     fn url_with(&self, before: Option<MessageId>) -> String {
         let before = before.map(|id| id.hex()).unwrap_or_default();
         let all = [
-            ("q", &self.q),
+            ("q", self.q.as_str()),
             ("state", &self.state),
             ("channel", &self.channel),
             ("since", &self.since),
             ("until", &self.until),
             ("before", &before),
         ];
-        let given = all.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut text = url::form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(given);
-        let query = text.finish();
-        match query.is_empty() {
-            true => PATH.to_owned(),
-            false => format!("{PATH}?{query}"),
-        }
+        with_query(PATH, &all)
     }
 
     pub(super) fn form(&self, state: &AppState) -> Markup {

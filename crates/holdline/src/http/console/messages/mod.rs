@@ -51,7 +51,9 @@ async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
     let mut found = store.list_messages(&wanted, PAGE + 1).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|it| it.message.id);
+    let first = filter.is_later().then(|| filter.first());
+    let next = found.last().filter(|_| more);
+    let next = next.map(|it| filter.after(it.message.id));
     Ok(html! {
         @if filter.is_long() {
             p.quiet {
@@ -71,10 +73,7 @@ async fn shown(state: &AppState, filter: &Filter) -> StoreResult<Markup> {
                 }
             }
         }
-        nav.pager aria-label="Pages of the list" {
-            @if filter.is_later() { a href=(filter.first()) { "To the newest" } }
-            @if let Some(next) = next { a rel="next" href=(filter.after(next)) { "Older" } }
-        }
+        (layout::pager(layout::BY_AGE, first, next))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::http::console::live::Topic;
 use crate::http::console::standing::channel_name;
 use crate::http::console::{guard, time};
 use crate::http::state::AppState;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use holdline_core::message::State as Where;
@@ -19,23 +19,12 @@ use holdline_engine::ports::records::{
     AttemptRecord, DecisionRecord, ReceiptRecord, StoredMessage, Timeline,
 };
 use maud::{Markup, html};
-use serde::Deserialize;
 use std::collections::BTreeSet;
-
-#[derive(Deserialize)]
-pub(in crate::http::console) struct Said {
-    /// What became of what was just asked for.
-    #[serde(default)]
-    done: String,
-    #[serde(default)]
-    fault: String,
-}
 
 pub(in crate::http::console) async fn page(
     State(state): State<AppState>,
     signed: Signed,
     Path(id): Path<String>,
-    Query(said): Query<Said>,
 ) -> Response {
     let Ok(id) = message_id(&id) else {
         return guard::unknown_page(State(state), signed).await;
@@ -51,8 +40,6 @@ pub(in crate::http::console) async fn page(
     let url = url_of(id);
     let content = html! {
         h1 { "Message" }
-        @if !said.done.is_empty() { p.done role="status" { (said.done) } }
-        @if !said.fault.is_empty() { (layout::fault(&said.fault)) }
         (layout::live("message", Topic::Messages, &url, &html! {
             (facts(&stored, now))
             h2 { "What happened" }

@@ -7,7 +7,7 @@ use crate::http::api::routes::holds::{
 };
 use crate::http::api::values::Span;
 use crate::http::console::access::{Act, Signed};
-use crate::http::console::{back, time};
+use crate::http::console::{said, time};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::State;
@@ -47,12 +47,11 @@ pub(in crate::http::console) async fn hold(
         good_for: Span::Text(given.good_for.trim().to_owned()),
     };
     match hold_scope(&state, &written, signed.actor(), |_| Ok(())).await {
-        Ok(view) => back(
+        Ok(view) => said::done(
             URL,
-            "done",
             &format!("Said about {}, until {}.", view.route, view.until),
         ),
-        Err(problem) => back(URL, "fault", &format!("Not done: {}", problem.words())),
+        Err(problem) => said::refused(URL, &format!("Not done: {}", problem.words())),
     }
 }
 
@@ -69,12 +68,11 @@ pub(in crate::http::console) async fn release(
         reason: given.reason,
     };
     match release_scope(&state, &written, signed.actor(), |_| Ok(())).await {
-        Ok(view) => back(
+        Ok(view) => said::done(
             URL,
-            "done",
             &format!("{} is left to the detector again.", view.route),
         ),
-        Err(problem) => back(URL, "fault", &format!("Not done: {}", problem.words())),
+        Err(problem) => said::refused(URL, &format!("Not done: {}", problem.words())),
     }
 }
 

@@ -12,40 +12,17 @@ use super::layout::{self, Nav};
 use super::live::Topic;
 use super::{banner, time};
 use crate::http::state::AppState;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use holdline_core::Timestamp;
 use holdline_engine::ports::records::OutageRecord;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 const URL: &str = "/console/outages";
 /// Outages of the list.
 const SHOWN: usize = 200;
 
-/// What became of what was just asked for.
-#[derive(Deserialize)]
-pub(super) struct Said {
-    #[serde(default)]
-    done: String,
-    #[serde(default)]
-    fault: String,
-}
-
-impl Said {
-    fn shown(&self) -> Markup {
-        html! {
-            @if !self.done.is_empty() { p.done role="status" { (self.done) } }
-            @if !self.fault.is_empty() { (layout::fault(&self.fault)) }
-        }
-    }
-}
-
-pub(super) async fn list(
-    State(state): State<AppState>,
-    signed: Signed,
-    Query(said): Query<Said>,
-) -> Response {
+pub(super) async fn list(State(state): State<AppState>, signed: Signed) -> Response {
     let store = state.engine.store();
     let read = async { tokio::try_join!(store.outages(SHOWN), store.holds()) };
     let (outages, holds) = match read.await {
@@ -55,7 +32,6 @@ pub(super) async fn list(
     let now = state.engine.now();
     let content = html! {
         h1 { "Outages" }
-        (said.shown())
         (layout::live("outages", Topic::Outages, URL, &table(&outages, now)))
         h2 { "What operators say" }
         (layout::live("holds", Topic::Overview, URL, &hold::table(&holds, &signed, now)))

@@ -1,28 +1,29 @@
 //! The page of one outage: how it was noticed, step by step; the evidence; what became of the
 //! messages of its time; how late the provider's own word was; what it has cost so far.
 
-use super::{Said, URL, began, evidence, hold, state_of};
+use super::{URL, began, evidence, hold, state_of};
 use crate::http::console::access::{Act, Denied, Signed};
 use crate::http::console::layout::{self, Nav};
 use crate::http::console::live::Topic;
 use crate::http::console::standing::channel_name;
 use crate::http::console::{banner, guard, messages, time};
 use crate::http::state::AppState;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
+use holdline_core::id::OutageId;
 use holdline_core::{ChannelKind, Timestamp};
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::records::{EvidenceRecord, OutageRecord};
 use holdline_engine::ports::store::{Fate, PAGE_MAX};
 use maud::{Markup, html};
 
-/// Outages looked through for one.
-const LOOKED_AT: usize = 1_000;
 /// The newest messages of its time that are counted.
 const COUNTED: usize = 20_000;
 
 struct Read {
     outage: OutageRecord,
+    /// Its channel.
+    first: ChannelKind,
     evidence: Vec<EvidenceRecord>,
     fates: Vec<Fate>,
 }
@@ -31,7 +32,6 @@ pub(in crate::http::console) async fn page(
     State(state): State<AppState>,
     signed: Signed,
     Path(id): Path<String>,
-    Query(said): Query<Said>,
 ) -> Response {
     let now = state.engine.now();
     let read = match read(&state, &id, now).await {
@@ -43,14 +43,13 @@ pub(in crate::http::console) async fn page(
     let cost_per_million = state.config.sms.cost_per_million;
     let content = html! {
         h1 { "Outage" }
-        (said.shown())
         (layout::live("outage", Topic::Outages, &url, &html! {
             (facts(&read.outage, now))
             h2 { "How it was noticed" }
             (steps_shown(&read.outage))
             (evidence::drawing(&read.evidence, &steps(&read.outage)))
             h2 { "What became of the messages" }
-            (fates(&read.fates))
+            (fates(&read))
             (cost(&read, cost_per_million, now))
         }))
         @if signed.may(Act::Operate) && read.outage.recovered_at.is_none() {
@@ -64,17 +63,22 @@ pub(in crate::http::console) async fn page(
 
 async fn read(state: &AppState, id: &str, now: Timestamp) -> Result<Option<Read>, StoreError> {
     let store = state.engine.store();
-    let outages = store.outages(LOOKED_AT).await?;
-    let Some(outage) = outages.into_iter().find(|it| it.id.hex() == id) else {
+    let Some(id) = OutageId::parse(id) else {
         return Ok(None);
     };
+    let Some(outage) = store.outage(id).await? else {
+        return Ok(None);
+    };
+    let first = outage.route.split('/').next().and_then(ChannelKind::new);
+    let first = first.unwrap_or(ChannelKind::WHATSAPP);
     let until = outage.recovered_at.unwrap_or(now);
     let (evidence, fates) = tokio::try_join!(
         store.evidence(outage.id, PAGE_MAX),
-        store.fates(began(&outage), until.plus_ms(1), COUNTED),
+        store.fates(first, began(&outage), until.plus_ms(1), COUNTED),
     )?;
     Ok(Some(Read {
         outage,
+        first,
         evidence,
         fates,
     }))
@@ -151,16 +155,16 @@ fn steps_shown(outage: &OutageRecord) -> Markup {
 }
 
 /// Messages of its time by what became of them.
-fn fates(fates: &[Fate]) -> Markup {
+fn fates(read: &Read) -> Markup {
+    let (fates, first) = (&read.fates, channel_name(read.first));
     let all: u64 = fates.iter().map(|it| it.count).sum();
     html! {
         @if fates.is_empty() {
-            p.quiet { "No message was accepted in its time." }
+            p.quiet { "No message for " (first) " was accepted in its time." }
         } @else {
             p.quiet {
-                (all) " messages accepted since it began, on all routes"
-                @if all >= COUNTED as u64 { " (the newest " (COUNTED) " are counted)" }
-                "."
+                (all) " messages that were to go by " (first) " first, accepted in its time "
+                "(counted among the newest " (COUNTED) ")."
             }
             table {
                 (layout::head(&["State", "Last tried by", "Messages"]))
@@ -187,7 +191,9 @@ fn cost(read: &Read, cost_per_million: u64, now: Timestamp) -> Markup {
             .map(|it| it.count)
             .sum()
     };
-    let by_sms = sum(&|it| it.channel == Some(ChannelKind::SMS));
+    // What began with SMS would have cost as much without the outage.
+    let moves = read.first != ChannelKind::SMS;
+    let by_sms = sum(&|it| moves && it.channel == Some(ChannelKind::SMS));
     let lost = sum(&|it| matches!(it.state.as_str(), "failed" | "expired"));
     let until = read.outage.recovered_at.unwrap_or(now);
     let money = by_sms as f64 * cost_per_million as f64 / 1e6;

@@ -1,8 +1,8 @@
 //! One card a sender: its state in words and colour, since when and why, what waits for it, and
 //! where messages go instead.
 
-use crate::http::console::banner::bears_on;
-use crate::http::console::standing::{channel_name, health_words};
+use crate::http::console::banner::{self, bears_on};
+use crate::http::console::standing::{channel_name, route_words};
 use crate::http::console::time;
 use holdline_core::Timestamp;
 use holdline_core::health::Health;
@@ -28,7 +28,7 @@ fn card(
     outages: &[OutageRecord],
     now: Timestamp,
 ) -> Markup {
-    let (words, class) = health_words(route.health);
+    let (words, class) = route_words(route);
     let open = outages
         .iter()
         .find(|it| it.recovered_at.is_none() && bears_on(it, route));
@@ -50,7 +50,7 @@ fn card(
                 }
                 dt { "Waiting" }
                 dd {
-                    (route.waiting)
+                    (route.waits.all()) (banner::why_waiting(route))
                     @if route.in_flight > 0 { ", and " (route.in_flight) " on their way" }
                 }
                 @if let Some(at) = route.oldest_waiting_at {
@@ -94,6 +94,7 @@ fn next_hop(route: &RouteStatus, routes: &[RouteStatus], order: &[String]) -> St
 mod tests {
     use super::*;
     use holdline_core::ChannelKind;
+    use holdline_engine::request::Waits;
 
     fn route(channel: ChannelKind, health: Health) -> RouteStatus {
         RouteStatus {
@@ -103,7 +104,10 @@ mod tests {
             health,
             since: Timestamp(0),
             reason: String::new(),
-            waiting: 3,
+            waits: Waits {
+                turn: 3,
+                ..Waits::default()
+            },
             in_flight: 0,
             oldest_waiting_at: None,
             rate_per_s: 1.0,

@@ -8,22 +8,16 @@ pub(super) use control::Control;
 use super::access::{Act, Denied, Signed, deed};
 use super::layout::{self, Nav};
 use super::live::Topic;
-use super::{back, guard};
+use super::{guard, said};
 use crate::http::state::AppState;
 use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use control::{Broken, Profile};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 const URL: &str = "/console/sandbox";
-
-#[derive(Deserialize)]
-pub(super) struct Said {
-    #[serde(default)]
-    fault: String,
-}
 
 #[derive(Deserialize)]
 pub(super) struct Break {
@@ -37,11 +31,7 @@ pub(super) struct Mend {
     outage: String,
 }
 
-pub(super) async fn page(
-    State(state): State<AppState>,
-    signed: Signed,
-    Query(said): Query<Said>,
-) -> Response {
+pub(super) async fn page(State(state): State<AppState>, signed: Signed) -> Response {
     let Some(control) = Control::of(&state) else {
         return guard::unknown_page(State(state), signed).await;
     };
@@ -51,7 +41,6 @@ pub(super) async fn page(
         p.quiet {
             "Virtual providers stand for WhatsApp, SMS and mail: nothing real is broken here."
         }
-        @if !said.fault.is_empty() { (layout::fault(&said.fault)) }
         @match found {
             Err(words) => (layout::live("broken", Topic::Overview, URL, &layout::fault(&words))),
             Ok((profiles, broken)) => {
@@ -152,6 +141,6 @@ async fn done(
     }
     match act(control).await {
         Ok(()) => Redirect::to(URL).into_response(),
-        Err(words) => back(URL, "fault", &words),
+        Err(words) => said::refused(URL, &words),
     }
 }

@@ -38,14 +38,11 @@ pub(in crate::http::console) async fn page(
     let next = rows
         .last()
         .filter(|_| more)
-        .map(|it| format!("{:032x}", it.id));
+        .map(|it| format!("{URL}?before={:032x}", it.id));
     let content = html! {
         h1 { "Audit" }
         @if rows.is_empty() { p.quiet { "Nothing yet." } } @else { (table(&rows)) }
-        nav.pager aria-label="Pages of the list" {
-            @if before.is_some() { a href=(URL) { "To the newest" } }
-            @if let Some(next) = next { a rel="next" href={ (URL) "?before=" (next) } { "Older" } }
-        }
+        (layout::pager(layout::BY_AGE, before.map(|_| URL.to_owned()), next))
     };
     layout::page(&state, &signed, Nav::Settings, "Audit", &content).await
 }

@@ -14,25 +14,14 @@ use super::layout::{self, Nav};
 use super::time;
 use crate::http::auth;
 use crate::http::state::AppState;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use holdline_engine::ports::records::TokenRecord;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 pub(super) const URL: &str = "/console/settings";
 
-#[derive(Deserialize)]
-pub(super) struct Said {
-    #[serde(default)]
-    fault: String,
-}
-
-pub(super) async fn page(
-    State(state): State<AppState>,
-    signed: Signed,
-    Query(said): Query<Said>,
-) -> Response {
+pub(super) async fn page(State(state): State<AppState>, signed: Signed) -> Response {
     let store = state.engine.store();
     let read = async { tokio::try_join!(store.tokens(), store.endpoints()) };
     let (tokens, endpoints) = match read.await {
@@ -41,7 +30,6 @@ pub(super) async fn page(
     };
     let content = html! {
         h1 { "Settings" }
-        @if !said.fault.is_empty() { (layout::fault(&said.fault)) }
         p {
             @if signed.may(Act::Administer) {
                 a.button href="/console/users" { "People who may sign in" } " "

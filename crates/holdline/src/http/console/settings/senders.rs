@@ -5,7 +5,7 @@ use super::URL;
 use crate::http::api::contacts::address;
 use crate::http::console::access::{Act, Denied, Signed, deed};
 use crate::http::console::standing::{channel_name, health_words};
-use crate::http::console::{back, layout};
+use crate::http::console::{layout, said};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::State;
@@ -87,12 +87,14 @@ pub(in crate::http::console) async fn test(
         routes.any(|it| it.channel == channel && it.sender == given.sender)
     };
     let Some(channel) = ChannelKind::new(&given.channel).filter(|it| known(*it)) else {
-        return refused("There is no such sender.");
+        return said::refused(URL, "There is no such sender.");
     };
     let country = state.config.sms.default_country.as_deref();
     let value = match address::normal(channel, given.to.trim(), country) {
         Ok(value) => value,
-        Err(why) => return refused(&format!("The address {}: {}.", why.message, why.fix)),
+        Err(why) => {
+            return said::refused(URL, &format!("The address {}: {}.", why.message, why.fix));
+        }
     };
     let what = ("sender.test", given.sender.as_str());
     let deed = deed(&state, &signed.actor(), what, ("", channel.as_str()));
@@ -105,7 +107,7 @@ pub(in crate::http::console) async fn test(
             let to = format!("/console/messages/{}", accepted.id.hex());
             Redirect::to(&to).into_response()
         }
-        Err(refusal) => refused(&format!("Not sent: {refusal}.")),
+        Err(refusal) => said::refused(URL, &format!("Not sent: {refusal}.")),
     }
 }
 
@@ -149,8 +151,4 @@ fn message(state: &AppState, channel: ChannelKind, sender: &str, value: String) 
         idempotency: None,
         answer: Arc::new(|_| Bytes::new()),
     }
-}
-
-fn refused(words: &str) -> Response {
-    back(URL, "fault", words)
 }

@@ -1,16 +1,17 @@
-//! Where events go, and what of them is still to be posted or was given up: each can be posted
-//! again. What an app has taken is not kept here; the messages keep what happened.
+//! Where events go: what of them is still to be posted or was given up, each of which can be posted
+//! again; and what the app took lately.
 
 use super::URL;
 use crate::http::console::access::{Act, Denied, Signed, deed};
 use crate::http::console::layout::{self, Nav};
-use crate::http::console::{back, guard, time};
+use crate::http::console::{guard, said, time};
 use crate::http::state::AppState;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use holdline_engine::ports::Op;
 use holdline_engine::ports::records::{EndpointForm, EndpointRecord, EventKind, OpenHook};
+use holdline_engine::{TAKEN_MAX, Taken};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -20,8 +21,6 @@ const PAGE: usize = 50;
 #[derive(Deserialize)]
 pub(in crate::http::console) struct Wanted {
     before: Option<i64>,
-    #[serde(default)]
-    done: String,
 }
 
 #[derive(Deserialize)]
@@ -91,11 +90,12 @@ pub(in crate::http::console) async fn page(
     };
     let more = events.len() > PAGE;
     events.truncate(PAGE);
-    let next = events.last().filter(|_| more).map(|it| it.hook.seq);
     let url = url_of(&id);
+    let first = wanted.before.map(|_| url.clone());
+    let next = events.last().filter(|_| more).map(|it| it.hook.seq);
+    let next = next.map(|next| format!("{url}?before={next}"));
     let content = html! {
         h1 { "Webhook" }
-        @if !wanted.done.is_empty() { p.done role="status" { (wanted.done) } }
         div.card {
             dl {
                 dt { "Address" } dd { (endpoint.url) }
@@ -107,10 +107,9 @@ pub(in crate::http::console) async fn page(
         }
         h2 { "Not yet taken, or given up" }
         (log(&events, &signed, &url, wanted.before))
-        nav.pager aria-label="Pages of the list" {
-            @if wanted.before.is_some() { a href=(url) { "To the newest" } }
-            @if let Some(next) = next { a rel="next" href={ (url) "?before=" (next) } { "Older" } }
-        }
+        (layout::pager(layout::BY_AGE, first, next))
+        h2 { "Taken" }
+        (taken(&state.engine.taken(&id)))
     };
     layout::page(&state, &signed, Nav::Settings, "Webhook", &content).await
 }
@@ -149,6 +148,29 @@ fn log(events: &[OpenHook], signed: &Signed, url: &str, before: Option<i64>) -> 
                                     }
                                 }
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn taken(events: &[Taken]) -> Markup {
+    html! {
+        p.quiet {
+            "The newest " (TAKEN_MAX) " that the app took from this server since it started."
+        }
+        @if !events.is_empty() {
+            table.rows {
+                (layout::head(&["Taken", "Event", "Tries", "Answered in"]))
+                tbody {
+                    @for one in events {
+                        tr {
+                            td { (time::instant(one.at)) }
+                            td data-label="Event" { (event_words(&one.event.kind)) }
+                            td data-label="Tries" { (one.tries) }
+                            td data-label="Answered in" { (one.took_ms) " ms" }
                         }
                     }
                 }
@@ -236,5 +258,5 @@ pub(in crate::http::console) async fn replay(
         1 => "It is posted again.".to_owned(),
         count => format!("{count} events are posted again."),
     };
-    back(&url_of(&id), "done", &words)
+    said::done(&url_of(&id), &words)
 }
