@@ -156,9 +156,11 @@ impl Nodes {
         for _ in 0..count {
             let folder = bench.folder()?;
             let mut setting = bench.setting(&folder, senders)?;
-            setting
-                .env
-                .push(("HOLDLINE_STORAGE_URL", database.to_owned()));
+            setting.env.extend([
+                ("HOLDLINE_STORAGE_URL", database.to_owned()),
+                // No proxy is in between.
+                ("HOLDLINE_STORAGE_PREPARED_STATEMENTS", "true".to_owned()),
+            ]);
             setting.write()?;
             let server = setting.start().await?;
             if made.token.is_empty() {

@@ -7,9 +7,9 @@
 use super::error::Fault;
 use super::read::cluster::CLOCK;
 use super::statement::{Statement, text};
+use crate::postgres::connect::Client;
 use crate::rows::cluster::held_from;
 use holdline_engine::ports::cluster::{Beat, Lease, LeaseHeld};
-use tokio_postgres::Client;
 
 /// A node that was not heard of for so long is forgotten.
 const FORGOTTEN_MS: i64 = 86_400_000;

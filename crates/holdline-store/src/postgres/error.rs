@@ -59,11 +59,27 @@ impl From<Error> for Fault {
         if let Some(mend) = unwritable(code) {
             return Self::Lost(format!("{why}; {mend}"));
         }
+        if is_of_kept_statement(code, &why) {
+            return Self::Lost(format!(
+                "{why}: the server does not have a statement that it was to keep; with a proxy in \
+                 between, set storage.prepared_statements to false"
+            ));
+        }
         match &code.code()[..2] {
             "08" | "57" => Self::Lost(why),
             _ => Self::Refused(refused(code, why)),
         }
     }
+}
+
+/// Another connection behind a proxy, or a table that has changed: a new connection begins anew.
+fn is_of_kept_statement(code: &SqlState, why: &str) -> bool {
+    let names = [
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::DUPLICATE_PSTATEMENT,
+    ];
+    let is_old = *code == SqlState::FEATURE_NOT_SUPPORTED && why.contains("cached plan");
+    names.contains(code) || is_old
 }
 
 /// The server takes no writes: another may.

@@ -7,9 +7,9 @@
 
 use super::connect::Link;
 use super::error::Fault;
+use crate::postgres::connect::Client;
 use aws_lc_rs::digest;
 use holdline_engine::ports::StoreError;
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 /// One step of the schema, in the order of its number.

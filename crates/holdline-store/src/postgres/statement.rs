@@ -1,11 +1,12 @@
-//! One statement with its parameters. Always sent without a name and with the types of its
-//! parameters: that takes one round trip, and works through a proxy that gives each transaction
-//! another connection.
+//! One statement with its parameters. Sent without a name and with the types of its parameters: that
+//! takes one round trip, and works through a proxy that gives each transaction another connection.
+//! Where the configuration says so the server keeps it by a name instead ([`Client::kept`]).
 
+use crate::postgres::connect::Client;
 use crate::rows::{Result, Row, RowError};
 use std::borrow::Cow;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Error, Row as PostgresRow};
 use uuid::Uuid;
 
 type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;
@@ -47,17 +48,34 @@ impl<'a> Statement<'a> {
         self.values.len()
     }
 
-    fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
-        let typed = self.values.iter().map(|(value, kind)| {
-            let value: &(dyn ToSql + Sync) = &**value;
-            (value, kind.clone())
-        });
-        typed.collect()
+    fn types(&self) -> Vec<Type> {
+        self.values.iter().map(|(_, kind)| kind.clone()).collect()
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let values = self.values.iter().map(|(value, _)| value);
+        values
+            .map(|value| &**value as &(dyn ToSql + Sync))
+            .collect()
+    }
+
+    fn typed(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        self.parameters().into_iter().zip(self.types()).collect()
+    }
+
+    async fn rows(&self, client: &Client) -> std::result::Result<Vec<PostgresRow>, Error> {
+        match client.kept(&self.sql, &self.types()) {
+            Some(kept) => client.query(&kept, &self.parameters()).await,
+            None => client.query_typed(&self.sql, &self.typed()).await,
+        }
     }
 
     /// How many rows it changed.
     pub(super) async fn run(self, client: &Client) -> std::result::Result<u64, Error> {
-        client.execute_typed(&self.sql, &self.parameters()).await
+        match client.kept(&self.sql, &self.types()) {
+            Some(kept) => client.execute(&kept, &self.parameters()).await,
+            None => client.execute_typed(&self.sql, &self.typed()).await,
+        }
     }
 
     pub(super) async fn all<T>(
@@ -65,8 +83,7 @@ impl<'a> Statement<'a> {
         client: &Client,
         read: impl Fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let rows = client.query_typed(&self.sql, &self.parameters()).await;
-        let rows = rows.map_err(RowError::Postgres)?;
+        let rows = self.rows(client).await.map_err(RowError::Postgres)?;
         rows.iter().map(|row| read(&Row::postgres(row))).collect()
     }
 

@@ -6,13 +6,13 @@ use super::error::Fault;
 use super::read::cluster::CLOCK;
 use super::statement::{Statement, uuid};
 use super::{PostgresOptions, migrate};
+use crate::postgres::connect::Client;
 use crate::rows::Row;
 use crate::transfer::{
     Cell, Cells, Changes, Kind, MOVING_FROM, STORE_ID, Side, TABLES, Table, read, selected,
 };
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::store::StoreResult;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// A database that rows are moved to.

@@ -124,7 +124,10 @@ impl Writer {
             Some(_) | None => self.connector.connect_by(deadline).await?,
         };
         let work = Duration::from_millis(WORK_MS_MAX);
-        let applying = write::apply(link.client(), self.begin, groups);
+        let applying = async {
+            link.client().keep().await?;
+            write::apply(link.client(), self.begin, groups).await
+        };
         let applied = match timeout(work, applying).await {
             Ok(Ok(applied)) => applied,
             Ok(Err(fault)) => {

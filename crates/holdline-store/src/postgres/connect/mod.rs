@@ -1,10 +1,12 @@
 //! One connection: how it comes to be, who listens to what the server says unasked, and how it
 //! ends.
 
+mod client;
 mod options;
 mod pool;
 mod tls;
 
+pub(super) use client::Client;
 pub use options::PostgresOptions;
 pub(super) use pool::{Pool, in_time, in_transaction, on};
 
@@ -20,7 +22,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 const PAUSE_MS_MIN: u64 = 20;
@@ -32,6 +34,7 @@ pub(super) struct Connector {
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
     patience: Duration,
+    keeps_statements: bool,
 }
 
 /// A connection in use.
@@ -62,6 +65,7 @@ impl Connector {
             config: options.config.clone(),
             tls: tls::connector(&options.tls)?,
             patience: Duration::from_millis(options.patience_ms),
+            keeps_statements: options.prepared_statements,
         })
     }
 
@@ -94,13 +98,17 @@ impl Connector {
         match self.tls.clone() {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls).await?;
-                Ok(Link::start(client, connection))
+                Ok(Link::start(self.client(client), connection))
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                Ok(Link::start(client, connection))
+                Ok(Link::start(self.client(client), connection))
             }
         }
+    }
+
+    fn client(&self, client: tokio_postgres::Client) -> Client {
+        Client::new(client, self.keeps_statements)
     }
 }
 

@@ -24,6 +24,9 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// Says by NOTIFY that something was handed over; a hint that polling does without.
     pub notify: bool,
+    /// Has the server keep statements by their names: only where no proxy gives each transaction
+    /// another connection, or one that knows of them.
+    pub prepared_statements: bool,
     /// Longest wait for a connection, and for others to get out of the way.
     pub patience_ms: u64,
     /// Longest wait for the answer to COMMIT; then the commit is ambiguous.
@@ -71,6 +74,7 @@ impl PostgresOptions {
             writers: 2,
             readers: 4,
             notify: true,
+            prepared_statements: false,
             patience_ms: 10_000,
             commit_ms_max: 10_000,
         })

@@ -1,6 +1,7 @@
 //! A bounded set of connections for reads and for transactions of their own.
 
 use super::{Connector, Link};
+use crate::postgres::connect::Client;
 use crate::postgres::error::Fault;
 use crate::postgres::writer::BEGIN;
 use holdline_engine::ports::StoreError;
@@ -9,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_postgres::Client;
 
 /// Longest time for what is done on a connection.
 const WORK_MS_MAX: u64 = 30_000;
@@ -56,7 +56,7 @@ impl Pool {
 
     async fn link(&self, deadline: Instant) -> Result<Link, Fault> {
         while let Some(link) = self.pop() {
-            if link.is_usable() {
+            if link.is_usable() && in_time(link.client().keep()).await.is_ok() {
                 return Ok(link);
             }
         }

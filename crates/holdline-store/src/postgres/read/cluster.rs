@@ -1,11 +1,11 @@
 //! Reads of nodes, leases and what nodes hand each other. The clock is the database's.
 
 use super::page;
+use crate::postgres::connect::Client;
 use crate::postgres::statement::Statement;
 use crate::rows::cluster::{HANDOFF_COLUMNS, NODE_COLUMNS, handoff_from, lease_from, node_from};
 use crate::rows::{Result, RowError, time_at};
 use holdline_engine::ports::cluster::{ClusterView, HandoffRecord, Lease};
-use tokio_postgres::Client;
 
 /// The database's clock in milliseconds.
 pub(in crate::postgres) const CLOCK: &str =

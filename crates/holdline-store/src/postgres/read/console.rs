@@ -1,6 +1,7 @@
 //! Reads of people who may sign in, their sessions, the log, traffic and evidence.
 
 use super::page;
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, uuid};
 use crate::rows::Result;
 use crate::rows::access::console::{
@@ -13,7 +14,6 @@ use holdline_engine::ports::records::{
     ActivityRecord, EvidenceRecord, SessionRecord, TrafficRecord, UserRecord,
 };
 use holdline_engine::ports::store::PAGE_MAX;
-use tokio_postgres::Client;
 
 pub(in crate::postgres) async fn users(c: &Client) -> Result<Vec<UserRecord>> {
     let sql = format!("SELECT {USER_COLUMNS} FROM console_user ORDER BY name LIMIT $1");

@@ -1,6 +1,7 @@
 //! Reads of the queue of events to apps, and of the endpoints they go to.
 
 use super::{in_partitions, page, set};
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, text};
 use crate::rows::access::console::{OPEN_HOOK_COLUMNS, open_hook_from};
 use crate::rows::access::{ENDPOINT_COLUMNS, endpoint_from};
@@ -9,7 +10,6 @@ use crate::rows::{Result, time_at};
 use holdline_core::Timestamp;
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{EndpointRecord, HookRecord, OpenHook};
-use tokio_postgres::Client;
 
 /// Two commits at once may each have made its event the head: only the older one counts.
 const FIRST_OPEN: &str = "NOT EXISTS (SELECT 1 FROM hook o WHERE o.endpoint = h.endpoint

@@ -1,6 +1,7 @@
 //! Reads of what came in.
 
 use super::{in_partitions, page, set};
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, text, uuid};
 use crate::rows::Result;
 use crate::rows::inbound::{INBOUND_COLUMNS, RAW_COLUMNS, inbound_from, raw_from};
@@ -8,7 +9,6 @@ use holdline_core::ChannelKind;
 use holdline_core::id::InboundId;
 use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{InboundRecord, RawInbound};
-use tokio_postgres::Client;
 
 pub(in crate::postgres) async fn raw_open(
     c: &Client,

@@ -1,6 +1,7 @@
 //! Reads of media, templates and tokens.
 
 use super::page;
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, text};
 use crate::rows::Result;
 use crate::rows::access::{
@@ -8,7 +9,6 @@ use crate::rows::access::{
 };
 use holdline_core::Timestamp;
 use holdline_engine::ports::records::{MediaRecord, TemplateRecord, TokenRecord};
-use tokio_postgres::Client;
 
 pub(in crate::postgres) async fn media(c: &Client, id: &str) -> Result<Option<MediaRecord>> {
     let sql = format!("SELECT {MEDIA_COLUMNS} FROM media WHERE id = $1");

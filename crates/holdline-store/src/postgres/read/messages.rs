@@ -1,6 +1,7 @@
 //! Reads of messages, deliveries and what happened to them.
 
 use super::{first_id_of, in_partitions, page, set};
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, small, text, uuid};
 use crate::rows::access::console::fate_from;
 use crate::rows::codes::{PLACED, WAITING, end_code, priority_code, state_code_of_name};
@@ -16,7 +17,6 @@ use holdline_engine::ports::Partitions;
 use holdline_engine::ports::records::{MessageRecord, StoredMessage, Timeline};
 use holdline_engine::ports::store::{Fate, MessageFilter};
 use std::collections::BTreeMap;
-use tokio_postgres::Client;
 
 pub(in crate::postgres) async fn under_way(
     c: &Client,

@@ -1,13 +1,13 @@
 //! Reads of people with their addresses.
 
 use super::page;
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, text, uuid};
 use crate::rows::contact::{ADDRESS_COLUMNS, CONTACT_COLUMNS, address_from, contact_from};
 use crate::rows::{Result, Row};
 use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::records::{AddressRecord, ContactRecord};
 use holdline_engine::ports::store::PAGE_MAX;
-use tokio_postgres::Client;
 
 const CONTACT_COUNT: usize = 5;
 

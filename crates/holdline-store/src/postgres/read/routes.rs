@@ -1,6 +1,7 @@
 //! Reads of routes, outages, baselines, the word of operators, the audit, and settings.
 
 use super::page;
+use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, text, uuid};
 use crate::rows::Result;
 use crate::rows::route::{
@@ -11,7 +12,6 @@ use holdline_core::id::OutageId;
 use holdline_engine::ports::records::{
     AuditRecord, BaselineRecord, HoldRecord, OutageRecord, RouteRecord,
 };
-use tokio_postgres::Client;
 
 pub(in crate::postgres) async fn all_routes(c: &Client) -> Result<Vec<RouteRecord>> {
     let sql = format!("SELECT {ROUTE_COLUMNS} FROM route ORDER BY name");

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::cold;
 use super::known::Known;
 use super::people::add_addresses;
+use crate::postgres::connect::Client;
 use crate::postgres::error::Fault;
 use crate::postgres::statement::{Statement, maybe_text, text, upsert, uuid};
 use crate::rows::contact::{ADDRESS_COLUMNS, address_from};
@@ -14,7 +15,6 @@ use holdline_core::ContactId;
 use holdline_engine::ports::ops::ContactSave;
 use holdline_engine::ports::records::{ContactRecord, UserRecord};
 use holdline_engine::ports::{Conflict, Group, Op};
-use tokio_postgres::Client;
 
 /// Why a group was not written.
 pub(super) enum Undone {

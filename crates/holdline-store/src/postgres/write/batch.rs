@@ -7,10 +7,10 @@ use super::hooks::Queue;
 use super::known::Known;
 use super::people::Seen;
 use super::run_all;
+use crate::postgres::connect::Client;
 use crate::postgres::error::Fault;
 use crate::postgres::statement::Statement;
 use holdline_engine::ports::Op;
-use tokio_postgres::Client;
 
 #[derive(Default)]
 pub(super) struct Batch<'a> {

@@ -2,6 +2,7 @@
 //! and the judgement of each group by it. Leases stay locked until the transaction ends, so that
 //! nobody takes them before.
 
+use crate::postgres::connect::Client;
 use crate::postgres::error::Fault;
 use crate::postgres::statement::{Statement, text, uuid};
 use crate::rows::{Result as RowResult, Row, RowError, id_at, time_at};
@@ -11,7 +12,6 @@ use holdline_engine::ports::ops::{Accept, Idempotency};
 use holdline_engine::ports::records::InboundRecord;
 use holdline_engine::ports::{Conflict, Group, Op};
 use std::collections::BTreeMap;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// What an idempotency key was used for.

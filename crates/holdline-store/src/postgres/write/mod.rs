@@ -18,12 +18,12 @@ pub(super) mod retention;
 
 use super::error::Fault;
 use super::statement::Statement;
+use crate::postgres::connect::Client;
 use alone::Undone;
 use batch::Batch;
 use holdline_engine::ports::ops::GroupResult;
 use holdline_engine::ports::{Group, Op};
 use known::Known;
-use tokio_postgres::Client;
 
 /// Statements under way at once.
 const PIPELINE_MAX: usize = 24;

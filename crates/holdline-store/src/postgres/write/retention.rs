@@ -3,12 +3,12 @@
 
 use super::accept::expired_keys;
 use super::hooks::heads_of;
+use crate::postgres::connect::Client;
 use crate::postgres::error::Fault;
 use crate::postgres::read::first_id_of;
 use crate::postgres::statement::Statement;
 use crate::rows::Row;
 use holdline_core::Timestamp;
-use tokio_postgres::Client;
 
 /// Queues whose head is looked after in one round.
 const QUEUES_MAX: i64 = 1_000;

@@ -94,6 +94,27 @@ async fn a_reader_of_the_log_misses_no_line_of_two_nodes_that_write() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_statement_that_the_server_takes_no_more_is_made_anew() {
+    let server = Postgres::start();
+    let database = server.new_database();
+    let mut options = options(&server.url(&database));
+    (options.prepared_statements, options.readers) = (true, 1);
+    let store = postgres::open(options).await.unwrap();
+    let setting = Op::Setting {
+        key: "k".to_owned(),
+        value: "v".to_owned(),
+    };
+    let written = store.commit([Group(vec![setting])].into()).await;
+    assert_eq!(written.unwrap(), [Ok(())]);
+    let read = async || store.setting("k").await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(read().await.as_deref(), Some("v"));
+    }
+    server.sql(&database, "ALTER TABLE setting ALTER COLUMN value TYPE varchar");
+    assert_eq!(read().await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_write_the_same_rows_at_once_all_succeed() {
     let server = Postgres::start_with(&[("deadlock_timeout", "50ms")]);
     let url = server.url(&server.new_database());

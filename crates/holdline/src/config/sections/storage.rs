@@ -28,6 +28,10 @@ section! {
         /// Wake other servers by PostgreSQL's NOTIFY when something waits for them. Without it they
         /// find it a little later by themselves.
         notify: bool = true;
+        /// Have PostgreSQL keep statements, read and planned, for each connection: less work for the
+        /// database. Not through a proxy that pools transactions, unless it knows of prepared
+        /// statements (PgBouncer from 1.21 on, with max_prepared_statements).
+        prepared_statements: bool = false;
         /// Largest size of the SQLite file in MiB; its write-ahead log comes on top. At the limit
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is
         /// raised. Unset: what the disk holds.
@@ -137,6 +141,7 @@ impl Storage {
             options.writers = self.write_connections as usize;
             options.readers = self.read_connections as usize;
             options.notify = self.notify;
+            options.prepared_statements = self.prepared_statements;
             match &self.password {
                 Some(password) => options.with_password(password.expose()),
                 None => options,
