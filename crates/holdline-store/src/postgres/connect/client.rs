@@ -1,7 +1,7 @@
 //! A connection's client. It may let the server keep statements by a name, so that they are read
 //! and planned once for the connection and not each time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_postgres::types::Type;
@@ -22,7 +22,7 @@ pub(in crate::postgres) struct Client {
 struct Kept {
     known: HashMap<String, Statement>,
     /// Sent once without a name, and to be kept before the connection is used again.
-    wanted: HashMap<String, Vec<Type>>,
+    wanted: BTreeMap<String, Vec<Type>>,
 }
 
 impl Client {

@@ -110,7 +110,10 @@ async fn a_kept_statement_that_the_server_takes_no_more_is_made_anew() {
     for _ in 0..3 {
         assert_eq!(read().await.as_deref(), Some("v"));
     }
-    server.sql(&database, "ALTER TABLE setting ALTER COLUMN value TYPE varchar");
+    server.sql(
+        &database,
+        "ALTER TABLE setting ALTER COLUMN value TYPE varchar",
+    );
     assert_eq!(read().await.as_deref(), Some("v"));
 }
 

@@ -28,8 +28,8 @@ section! {
         /// Wake other servers by PostgreSQL's NOTIFY when something waits for them. Without it they
         /// find it a little later by themselves.
         notify: bool = true;
-        /// Have PostgreSQL keep statements, read and planned, for each connection: less work for the
-        /// database. Not through a proxy that pools transactions, unless it knows of prepared
+        /// Have PostgreSQL keep statements, read and planned, for each connection: less work for
+        /// the database. Not through a proxy that pools transactions, unless it knows of prepared
         /// statements (PgBouncer from 1.21 on, with max_prepared_statements).
         prepared_statements: bool = false;
         /// Largest size of the SQLite file in MiB; its write-ahead log comes on top. At the limit

@@ -47,10 +47,11 @@ pub(crate) struct ImportReport {
 /// Import contacts from CSV.
 ///
 /// The first line names the columns: name, external_id, whatsapp, sms, email, wa_user, consent,
-/// verified, and `<channel>_consent`; a column whose name begins with `#` is passed over. Separators are comma, semicolon or tab. A person who is known
-/// by an address or the external id is updated: filled cells add to what is known, empty cells say
-/// nothing. A list never undoes a withdrawn consent. Bad lines are reported, all others are
-/// imported; sending the same file again is safe.
+/// verified, and `<channel>_consent`; a column whose name begins with `#` is passed over.
+/// Separators are comma, semicolon or tab. A person who is known by an address or the external id
+/// is updated: filled cells add to what is known, empty cells say nothing. A list never undoes a
+/// withdrawn consent. Bad lines are reported, all others are imported; sending the same file again
+/// is safe.
 #[utoipa::path(
     post, path = "/contacts/import", tag = "Contacts",
     request_body(content = String, content_type = "text/csv"),

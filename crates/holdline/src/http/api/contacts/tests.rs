@@ -276,6 +276,20 @@ fn bad_lines_are_a_list_to_mend_and_send_again() {
         }
     }
     let bad = bad_lines_of(&list[..], &faults).unwrap();
-    expect![[]].assert_eq(&String::from_utf8(bad.clone()).unwrap());
-    check_list(&bad, expect![[]]);
+    expect![[r#"
+        # line;# what is wrong;name;sms
+        4;sms has no known country code: write it as + and country code, as in +16505551234;Bob;12
+        5;has more cells than the header: quote cells that hold the separator;"Ceci;
+        lia";+447700900002;too many
+        7;sms has characters that no phone number has: use digits, +, spaces and -().;Dan;x
+    "#]]
+    .assert_eq(&String::from_utf8(bad.clone()).unwrap());
+    check_list(
+        &bad,
+        expect![[r#"
+            2: sms has no known country code: write it as + and country code, as in +16505551234
+            3: line has more cells than the header: quote cells that hold the separator
+            5: sms has characters that no phone number has: use digits, +, spaces and -().
+        "#]],
+    );
 }
