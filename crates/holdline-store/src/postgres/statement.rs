@@ -1,6 +1,7 @@
 //! One statement with its parameters. Sent without a name and with the types of its parameters:
 //! that takes one round trip, and works through a proxy that gives each transaction another
-//! connection. Where the configuration says so the server keeps it by a name instead ([`Client::kept`]).
+//! connection. Where the configuration says so the server keeps it by a name instead
+//! ([`Client::kept`]).
 
 use crate::postgres::connect::Client;
 use crate::rows::{Result, Row, RowError};

@@ -101,27 +101,33 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
         names
     };
     let down = named(&|it| it == Overall::Down);
-    let works = named(&|it| it != Overall::Down);
+    let held = held(routes);
+    let mut works = named(&|it| it != Overall::Down);
+    works.retain(|name| !held.contains(name));
     let ill = named(&|it| it == Overall::Degraded);
     let overall = match (down.is_empty(), routes.is_empty()) {
         (_, true) | (false, _) => Overall::Down,
         (true, false) => worst.min(Overall::Degraded),
     };
-    let held = held(routes);
     let headline = if routes.is_empty() {
         "No channel is set up, so nobody can be reached.".to_owned()
-    } else if !held.is_empty() {
-        halted(&held, &down)
-    } else if down.is_empty() {
+    } else if down.is_empty() && held.is_empty() {
         well(worst, &ill)
-    } else if works.is_empty() {
+    } else if down.is_empty() {
+        halted(&held)
+    } else if works.is_empty() && held.is_empty() {
         "Nobody can be reached: every channel is down. Messages are kept.".to_owned()
     } else {
+        let who = match works.is_empty() {
+            true => "Nobody can be reached.".to_owned(),
+            false => format!("People are reached by {}.", list(&works)),
+        };
+        let rest = if held.is_empty() { "" } else { " " };
         format!(
-            "{} {}. People are reached by {}.",
+            "{} {}. {who}{rest}{}",
             list(&down),
             why(routes),
-            list(&works)
+            halted(&held)
         )
     };
     Standing { overall, headline }
@@ -139,21 +145,13 @@ fn held(routes: &[RouteStatus]) -> Vec<String> {
 }
 
 /// What is held waits there, whatever else works.
-fn halted(held: &[String], down: &[String]) -> String {
-    let (verb, whose) = if held.len() == 1 {
-        ("is", "its")
-    } else {
-        ("are", "their")
+fn halted(held: &[String]) -> String {
+    let words = match held.len() {
+        0 => return String::new(),
+        1 => "is held by an operator: its messages wait.",
+        _ => "are held by an operator: their messages wait.",
     };
-    let mut text = format!(
-        "{} {verb} held by an operator: {whose} messages wait.",
-        list(held)
-    );
-    if !down.is_empty() {
-        let verb = if down.len() == 1 { "is" } else { "are" };
-        text += &format!(" {} {verb} down.", list(down));
-    }
-    text
+    format!("{} {words}", list(held))
 }
 
 fn well(worst: Overall, ill: &[String]) -> String {
@@ -336,7 +334,10 @@ mod tests {
         assert_eq!(route_words(&routes[0]).0, "Held by an operator");
         let [whatsapp, _, mail] = with_others(held("whatsapp/*/all", up()));
         let routes = [whatsapp, route(SMS, Health::Down, "sms/1/all"), mail];
-        check(&routes, Overall::Down, &format!("{words} SMS is down."));
+        let others = "SMS is down. People are reached by E-mail.";
+        check(&routes, Overall::Down, &format!("{others} {words}"));
+        let nobody = format!("SMS is down. Nobody can be reached. {words}");
+        check(&routes[..2], Overall::Down, &nobody);
         let part = with_others(held("whatsapp/1/all/+44", up()));
         let well = "Everybody can be reached: every channel works.";
         check(&part, Overall::Up, well);

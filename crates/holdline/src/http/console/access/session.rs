@@ -8,7 +8,7 @@ use crate::http::console::said::{Said, cookie_of};
 use crate::http::state::AppState;
 use crate::listen::OverTls;
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::header::{HeaderName, HeaderValue, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -98,20 +98,25 @@ impl FromRequestParts<AppState> for Signed {
             Ok(Some(signed)) => return Ok(signed),
             Ok(None) => {
                 let htmx = parts.headers.contains_key(HX_REQUEST);
-                // What was sent is not sent again by going there.
-                let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
-                let path = if parts.method == Method::GET {
-                    path
-                } else {
-                    "/"
+                // What was sent is not sent again: back to the page that it was sent from.
+                let next = match parts.method == Method::GET {
+                    true => parts.uri.path_and_query().map(|it| format!("/console{it}")),
+                    false => page_before(&parts.headers),
                 };
-                let next = format!("/console{path}");
+                let next = next.unwrap_or_else(|| "/console/".to_owned());
                 Denied::SignIn { next, htmx }
             }
             Err(error) => Denied::Store(error),
         };
         Err(denied.answer(state))
     }
+}
+
+/// The page that a form was sent from. Only its path: the sign-in leads nowhere else.
+fn page_before(headers: &HeaderMap) -> Option<String> {
+    let before = url::Url::parse(headers.get(REFERER)?.to_str().ok()?).ok()?;
+    let query = before.query().map(|it| format!("?{it}"));
+    Some(before.path().to_owned() + &query.unwrap_or_default())
 }
 
 /// Who holds the cookie; writes down that they were here.

@@ -42,9 +42,16 @@ pub(in crate::http::console) async fn page(
 /// Takes the file in, then works it off beside: the page that follows shows how far it is.
 pub(in crate::http::console) async fn begin(
     State(state): State<AppState>,
-    signed: Signed,
+    signed: Result<Signed, Response>,
     mut parts: Multipart,
 ) -> Response {
+    let signed = match signed {
+        Ok(signed) => signed,
+        Err(denied) => {
+            let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
+            return denied;
+        }
+    };
     let kept = match signed.must(Act::Operate) {
         Ok(()) => take_in(&mut parts).await,
         Err(_) => Err(Refused::default()),
@@ -217,7 +224,7 @@ fn running(job: &Job) -> Markup {
     let percent = (read * 100).checked_div(job.bytes).unwrap_or(0).min(99);
     let url = format!("{URL}/{}", job.id);
     html! {
-        div id="import" hx-get=(url) hx-select="#import" hx-trigger="every 500ms"
+        div id="import" hx-get=(url) hx-select="#import" hx-trigger="every 250ms"
             hx-swap="outerMorph" {
             p { "It runs: " (lines) " lines done, " (bad) " of them bad." }
             progress max="100" value=(percent) aria-label="Progress of the import" {

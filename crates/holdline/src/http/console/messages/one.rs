@@ -65,7 +65,7 @@ fn facts(stored: &StoredMessage, now: Timestamp) -> Markup {
     let (message, delivery) = (&stored.message, &stored.delivery);
     html! {
         div.card {
-            p.state { (state_tag(delivery.state.name())) " " (waits(delivery.state, now)) }
+            p.state { (state_tag(delivery.state.name())) " " (waits(stored, now)) }
             dl {
                 dt { "Id" } dd { code { (message.id.hex()) } }
                 dt { "To" }
@@ -93,9 +93,16 @@ fn facts(stored: &StoredMessage, now: Timestamp) -> Markup {
     }
 }
 
-fn waits(state: Where, now: Timestamp) -> String {
+fn waits(stored: &StoredMessage, now: Timestamp) -> String {
     let left = |at: Timestamp| time::span(at.since_ms(now));
-    match state {
+    let expires_at = stored.message.expires_at;
+    match stored.delivery.state {
+        Where::Waiting { due } if due >= expires_at => {
+            format!(
+                "held until a route changes; it expires in {}",
+                left(expires_at)
+            )
+        }
         Where::Waiting { due } if due > now => format!("looked at again in {}", left(due)),
         Where::Waiting { .. } => "as soon as a route has room".to_owned(),
         Where::InFlight { since } => format!("sent {} ago", time::span(now.since_ms(since))),
@@ -124,13 +131,15 @@ fn steps(stored: &StoredMessage, timeline: &Timeline) -> Markup {
         class: "",
         words: html! { "Accepted from " (stored.message.app) ", committed before it was answered" },
     }];
-    all.extend(timeline.decisions.iter().map(decision));
-    for attempt in &timeline.attempts {
-        all.push(started(attempt));
-        all.extend(ended(attempt));
-    }
+    // What has the same instant keeps this order: what came in, the decision that follows from it,
+    // the attempt that follows from that, and an outcome that came in no time.
+    let is_instant = |one: &&AttemptRecord| one.ended_at == Some(one.started_at);
+    let (instant, others): (Vec<_>, Vec<_>) = timeline.attempts.iter().partition(is_instant);
+    all.extend(others.iter().filter_map(|it| ended(it)));
     all.extend(timeline.receipts.iter().map(receipt));
-    // What has the same instant keeps the order above: a decision, the attempt, its outcome.
+    all.extend(timeline.decisions.iter().map(decision));
+    all.extend(timeline.attempts.iter().map(started));
+    all.extend(instant.iter().filter_map(|it| ended(it)));
     all.sort_by_key(|step| step.at);
     html! {
         ol.steps {
