@@ -32,7 +32,8 @@ async function take(scene, names) {
       const page = await stage.page(scene.at, cookie, { colorScheme, viewport: WIDE });
       await page.goto(url);
       const file = path.join(FOLDER, `${name.replace('down-', '')}-${colorScheme}.png`);
-      await page.screenshot({ path: file, clip: LISTS.includes(name) ? LIST : undefined });
+      const size = LISTS.includes(name) ? { clip: LIST } : { fullPage: true };
+      await page.screenshot({ path: file, ...size });
       console.log(path.relative(root, file));
       await page.close();
     }

@@ -80,7 +80,8 @@
       return;
     }
     const typing = event.target.closest("input, textarea, select, dialog[open]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    // Right after a dialog was closed its field has the focus still, unseen.
+    if (typing?.getClientRects().length || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.timeStamp - goes < 1500 && event.key in PAGES) {
       location.href = `/console/${PAGES[event.key]}`;
       return;

@@ -88,7 +88,7 @@ fn table(found: &[ContactRecord], state: &AppState, now: Timestamp) -> Markup {
                             tr {
                                 td { a href={ (PATH) "/" (one.id.hex()) } { (name_of(one)) } }
                                 td data-label="Addresses" {
-                                    @for address in &one.addresses { (address.value.expose()) " " }
+                                    (values_of(one).join(" "))
                                 }
                                 td data-label="Reachable if WhatsApp is down" {
                                     (coverage(one, state, now))
@@ -161,6 +161,18 @@ fn address_row(address: &AddressRecord) -> Markup {
             td data-label="Last wrote from here" { (time::maybe(address.last_inbound_at)) }
         }
     }
+}
+
+/// Each address once: a number often stands for two channels.
+fn values_of(contact: &ContactRecord) -> Vec<&str> {
+    let mut values: Vec<&str> = Vec::new();
+    for address in &contact.addresses {
+        let value = address.value.expose().as_str();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
 }
 
 fn name_of(contact: &ContactRecord) -> String {

@@ -32,10 +32,14 @@ pub(super) fn drawing(points: &[EvidenceRecord], steps: &[(&str, Timestamp)]) ->
     let span = (to.0 - from.0).max(1) as f64;
     let x = |at: Timestamp| format!("{:.1}", (at.0 - from.0) as f64 / span * WIDTH);
     let y = |nats: f64| format!("{:.1}", HEIGHT - (nats / top).clamp(0.0, 1.0) * HEIGHT);
+    // At its earliest there was none.
+    let onset = steps.first().map(|(_, at)| *at);
+    let onset = onset.filter(|at| points.first().is_some_and(|it| *at < it.at));
+    let begins = onset.map(|at| format!("{},{}", x(at), y(0.0)));
     let line = points
         .iter()
         .map(|it| format!("{},{}", x(it.at), y(it.nats)));
-    let line: Vec<String> = line.collect();
+    let line: Vec<String> = begins.into_iter().chain(line).collect();
     let label = format!(
         "Evidence from {} to {}: up to {high:.1} nats, the threshold is {threshold:.1}",
         rfc3339(from),
@@ -88,6 +92,8 @@ mod tests {
         );
         assert!(text.contains("y1=\"67.8\""), "the threshold: {text}");
         assert!(text.contains("x1=\"600.0\""), "the last step: {text}");
+        let later = drawing(&points[1..], &[("onset", Timestamp(0))]).into_string();
+        assert!(later.contains("points=\"0.0,120.0 150.0,"), "{later}");
         assert!(!text.contains("style="));
     }
 

@@ -90,9 +90,9 @@ pub(super) fn form(state: &AppState, route: &str) -> Markup {
             label {
                 "What to do"
                 select name="kind" {
-                    option value="hold" { "hold: nothing leaves by it, nothing moves away" }
-                    option value="down" { "down: everything goes by the next channel" }
-                    option value="up" { "up: send by it, whatever is seen" }
+                    option value="hold" { "hold: all of it waits" }
+                    option value="down" { "down: all goes another way" }
+                    option value="up" { "up: send, whatever is seen" }
                 }
             }
             label { "Why" input name="reason" required minlength="3" maxlength="500"; }

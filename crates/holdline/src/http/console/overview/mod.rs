@@ -7,7 +7,8 @@ mod chart;
 use super::access::{Denied, Signed};
 use super::layout::{self, Nav};
 use super::live::Topic;
-use super::{standing, time};
+use super::standing::{self, Overall};
+use super::time;
 use crate::http::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
@@ -44,7 +45,10 @@ pub(super) async fn page(State(state): State<AppState>, signed: Signed) -> Respo
     let content = html! {
         h1.hidden { "Overview" }
         (layout::live("overview", Topic::Overview, URL, &html! {
-            p class={ "headline " (standing.overall.name()) } { (standing.headline) }
+            // The banner says it otherwise.
+            @if standing.overall == Overall::Up {
+                p class={ "headline " (standing.overall.name()) } { (standing.headline) }
+            }
             (totals(&state, now))
             (cards)
             h2 { "The last hour" }
