@@ -23,7 +23,7 @@ use crate::perform::Worker;
 use crate::ports::ops::Op;
 use crate::ports::records::MessageRecord;
 use crate::ports::{Partitions, StoreError};
-use crate::request::{Refusal, Totals};
+use crate::request::Refusal;
 use crate::shared::Shared;
 use crate::watch::Watch;
 use backlog::Backlog;
@@ -36,8 +36,8 @@ use holdline_core::message::{
 use holdline_core::{MessageId, Timestamp};
 use lease::Tenure;
 use outside::Echoes;
+use routes::Queues;
 pub(crate) use routes::RouteTable;
-use routes::{Count, Queues};
 use std::sync::Arc;
 use step::Extra;
 use tokio::sync::{mpsc, oneshot};
@@ -541,51 +541,6 @@ impl Driver {
         self.shared.stop.is_over(self.shared.clock.now())
             || (self.shared.stop.is_stopped() && self.routes.in_flight() == 0)
             || (self.mailbox.is_closed() && self.mailbox.is_empty())
-    }
-
-    /// Shows the routes to whoever asks; before callers are answered, so that they see what they
-    /// were told.
-    fn show_routes(&self, now: Timestamp) {
-        if self.shared.wants_routes(now) {
-            let statuses = self.routes.statuses(now, &self.queues);
-            self.shared.publish_routes(statuses);
-        }
-    }
-
-    /// Shows totals, and that the driver turns.
-    fn publish(&mut self, now: Timestamp) {
-        self.shared
-            .publish(self.book.len() + self.backlog.count(), now);
-        if self.shared.wants_totals(now) {
-            let totals = self.count(now);
-            self.shared.publish_totals(totals);
-        }
-    }
-
-    /// Counts what is open, and what of it waits at each sender.
-    fn count(&mut self, now: Timestamp) -> Totals {
-        let mut count = Count::new(&self.routes, now);
-        let mut totals = Totals {
-            waiting: self.backlog.count(),
-            ..Totals::default()
-        };
-        for (_, entry) in self.book.iter() {
-            count.add(entry);
-            match entry.delivery.state {
-                State::Waiting { .. } => {
-                    totals.waiting += 1;
-                    let at = entry.delivery.terms.created_at;
-                    let oldest = totals.oldest_waiting_at.map_or(at, |known| known.min(at));
-                    totals.oldest_waiting_at = Some(oldest);
-                }
-                State::InFlight { .. } => totals.in_flight += 1,
-                State::InDoubt { .. } => totals.in_doubt += 1,
-                State::Placed { .. } => totals.placed += 1,
-                State::Ended { .. } => {}
-            }
-        }
-        self.queues = count.done();
-        totals
     }
 }
 

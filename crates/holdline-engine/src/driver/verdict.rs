@@ -1,6 +1,7 @@
 //! A scope changed its health: say so, keep it, and look again at everything that waits.
 
 use super::Driver;
+use super::routes::FOLLOWED;
 use super::step::Extra;
 use super::turn::Turn;
 use crate::ports::ops::Op;
@@ -34,7 +35,7 @@ impl Driver {
         let reached = self.routes.gate_scope(verdict.episode);
         if self.routes.board.follows(verdict.scope.channel) {
             // Kept, and told to apps, by the node that decided it.
-            let _ = self.routes.apply(verdict, OutageId(0));
+            let _ = self.routes.apply(verdict, FOLLOWED);
         } else {
             self.keep(verdict, turn);
         }

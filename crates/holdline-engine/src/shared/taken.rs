@@ -31,7 +31,7 @@ impl TakenLog {
     pub(crate) fn add(&self, hook: &HookRecord, posted_at: Timestamp, at: Timestamp) {
         let mut event = hook.event.clone();
         if let EventKind::Passed { value, .. } = &mut event.kind {
-            value.clear();
+            *value = String::new();
         }
         let taken = Taken {
             seq: hook.seq,

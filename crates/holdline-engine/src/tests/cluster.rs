@@ -5,7 +5,7 @@ use super::rig::{Peers, Rig, broken};
 use crate::cluster::handoff::Handoff;
 use crate::memory::MemoryStore;
 use crate::ports::cluster::{Beat, HandoffRecord, Lease, Partition};
-use crate::ports::records::RawInbound;
+use crate::ports::records::{OutageRecord, RawInbound};
 use crate::ports::{Group, Op, Partitions, Store};
 use crate::request::Refusal;
 use bytes::Bytes;
@@ -274,6 +274,41 @@ async fn one_node_decides_and_all_act_on_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_goes_on_at_the_node_that_takes_its_channel_over() {
+    let (store, peers) = (store(), Peers::default());
+    let a = Rig::node(&store, "a", &peers).await;
+    until_shares(&store, &[("a", 64)]).await;
+    let b = Rig::node(&store, "b", &peers).await;
+    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    peers.whatsapp.usually(broken());
+    all_end(&b, &send_by(&[&a, &b], 60).await).await;
+    for node in [&a, &b] {
+        until_health(node, Health::Down).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let begun = only_outage(&store).await;
+    assert!(begun.moved > 0 && begun.recovered_at.is_none(), "{begun:?}");
+    a.crash().await;
+    until_shares(&store, &[("b", 64)]).await;
+    all_end(&b, &send_by(&[&b], 20).await).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let goes_on = only_outage(&store).await;
+    assert_eq!(goes_on.id, begun.id);
+    assert!(goes_on.moved > begun.moved, "{goes_on:?} after {begun:?}");
+    peers.whatsapp.usually(super::rig::accepted());
+    for _ in 0..200 {
+        if is(&b, Health::Up) {
+            break;
+        }
+        send_by(&[&b], 4).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let over = only_outage(&store).await;
+    assert_eq!(over.id, begun.id);
+    assert!(over.recovered_at.is_some(), "{over:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_webhook_that_nobody_works_on_is_found() {
     let (store, peers) = (store(), Peers::default());
     let _a = Rig::node(&store, "a", &peers).await;
@@ -323,6 +358,12 @@ async fn nothing_more_is_taken_for_a_node_that_has_as_much_as_it_may() {
     assert!(of_a <= MAX + SPARE, "{of_a}");
     assert!(of_b > 200, "{of_b}");
     assert!(refused > 100, "{refused}");
+}
+
+async fn only_outage(store: &MemoryStore) -> OutageRecord {
+    let mut all = store.outages(9).await.expect("reads");
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
 }
 
 fn open_at(node: &Rig) -> usize {

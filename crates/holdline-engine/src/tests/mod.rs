@@ -5,4 +5,5 @@ mod cluster;
 mod rig;
 mod spool;
 mod stories;
+mod waits;
 mod window;

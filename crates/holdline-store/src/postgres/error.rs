@@ -59,11 +59,13 @@ impl From<Error> for Fault {
         if let Some(mend) = unwritable(code) {
             return Self::Lost(format!("{why}; {mend}"));
         }
-        if is_of_kept_statement(code, &why) {
-            return Self::Lost(format!(
+        if is_of_kept_statement(&error) {
+            let why = format!(
                 "{why}: the server does not have a statement that it was to keep; with a proxy in \
                  between, set storage.prepared_statements to false"
-            ));
+            );
+            tracing::warn!("PostgreSQL: {why}");
+            return Self::Lost(why);
         }
         match &code.code()[..2] {
             "08" | "57" => Self::Lost(why),
@@ -73,13 +75,15 @@ impl From<Error> for Fault {
 }
 
 /// Another connection behind a proxy, or a table that has changed: a new connection begins anew.
-fn is_of_kept_statement(code: &SqlState, why: &str) -> bool {
+fn is_of_kept_statement(error: &Error) -> bool {
     let names = [
         SqlState::INVALID_SQL_STATEMENT_NAME,
         SqlState::DUPLICATE_PSTATEMENT,
     ];
-    let is_old = *code == SqlState::FEATURE_NOT_SUPPORTED && why.contains("cached plan");
-    names.contains(code) || is_old
+    let said = error.as_db_error();
+    // Its words are in the server's language, and its code stands for much else.
+    let is_old = |routine: &str| routine == "RevalidateCachedQuery";
+    said.is_some_and(|said| names.contains(said.code()) || said.routine().is_some_and(is_old))
 }
 
 /// The server takes no writes: another may.

@@ -120,14 +120,11 @@ impl Writer {
         deadline: Instant,
     ) -> Result<StoreResult<Vec<GroupResult>>, Fault> {
         let link = match self.link.take() {
-            Some(link) if link.is_usable() => link,
+            Some(link) if link.is_ready().await => link,
             Some(_) | None => self.connector.connect_by(deadline).await?,
         };
         let work = Duration::from_millis(WORK_MS_MAX);
-        let applying = async {
-            link.client().keep().await?;
-            write::apply(link.client(), self.begin, groups).await
-        };
+        let applying = write::apply(link.client(), self.begin, groups);
         let applied = match timeout(work, applying).await {
             Ok(Ok(applied)) => applied,
             Ok(Err(fault)) => {

@@ -11,6 +11,7 @@ use super::turn::Turn;
 use crate::cluster::Held;
 use crate::ports::cluster::{Lease, Partition, Partitions};
 use crate::ports::ops::{GroupResult, Op};
+use crate::ports::store::PAGE_MAX;
 use crate::ports::{Conflict, MessageRecord};
 use holdline_core::message::State;
 use holdline_core::{ChannelKind, ContactId, MessageId, Timestamp};
@@ -110,7 +111,11 @@ impl Driver {
         // What was lost and is held again is taken up with the next word, after it was let go.
         self.tenure.held = self.with_lost(held, &before);
         let died = self.routes.set_nodes(nodes, turn.now);
-        if self.lead_or_follow(turn.now) || died || !gained.is_empty() {
+        let leads_others = self.lead_or_follow(turn.now);
+        if leads_others {
+            self.take_up_outages().await;
+        }
+        if leads_others || died || !gained.is_empty() {
             let away_ms = self
                 .shared
                 .config
@@ -160,6 +165,14 @@ impl Driver {
             self.ears.read(came_at, now);
         }
         self.routes.board.set_lag(self.ears.hearing().lag_ms);
+    }
+
+    /// What cannot be read now is open in the store for ever; health itself does not hang on it.
+    async fn take_up_outages(&mut self) {
+        match self.shared.store.outages(PAGE_MAX).await {
+            Ok(outages) => self.routes.take_up(&outages),
+            Err(error) => tracing::warn!(%error, "the open outages could not be taken up"),
+        }
     }
 
     /// True when the channels that are decided here are others now.

@@ -1,7 +1,7 @@
 //! What open outages show of their course: the evidence against their senders, from a short past in
 //! memory and by rows from when they open, and how many messages have moved. Decides nothing.
 
-use super::RouteTable;
+use super::{FOLLOWED, RouteTable};
 use crate::ports::Op;
 use crate::ports::records::EvidenceRecord;
 use holdline_core::health::board::Weight;
@@ -65,7 +65,8 @@ impl RouteTable {
         let open = troubles.filter_map(|(episode, it)| {
             let outage = it.outage.as_ref()?;
             let scope = self.board.scope_named(&outage.route)?;
-            let is_ours = outage.recovered_at.is_none() && !self.board.follows(scope.channel);
+            let is_open = outage.recovered_at.is_none() && outage.id != FOLLOWED;
+            let is_ours = is_open && !self.board.follows(scope.channel);
             is_ours.then_some((*episode, outage.id, scope))
         });
         open.collect()

@@ -6,6 +6,7 @@ mod gates;
 mod others;
 mod queues;
 mod seen;
+mod shown;
 mod status;
 mod troubles;
 
@@ -18,10 +19,10 @@ use holdline_core::health::{
 use holdline_core::message::Success;
 use holdline_core::routing::{Gate, GateConfig, RouteIx};
 use holdline_core::{ChannelKind, Timestamp};
-pub(crate) use queues::{Count, Queues};
+pub(crate) use queues::Queues;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-pub(crate) use troubles::Trouble;
+pub(crate) use troubles::{FOLLOWED, Trouble};
 
 /// Most senders of one installation, with those that only stored plans name.
 const SENDERS_MAX: usize = 10_000;

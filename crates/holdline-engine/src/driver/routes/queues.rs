@@ -6,7 +6,7 @@ use crate::driver::book::Entry;
 use crate::request::Waits;
 use holdline_core::Timestamp;
 use holdline_core::health::{Health, NumberIx};
-use holdline_core::message::State;
+use holdline_core::message::{Delivery, Hop, State};
 use holdline_core::routing::{RouteIx, RouteView, Routes as _};
 
 /// What waits at one sender.
@@ -25,6 +25,28 @@ impl Queues {
     pub(super) fn of(&self, number: NumberIx) -> Queue {
         let found = self.0.get(usize::from(number.0));
         found.copied().unwrap_or_default()
+    }
+}
+
+/// Why something waits, as [`Waits`] counts it.
+#[derive(Clone, Copy)]
+enum Why {
+    Turn,
+    Later,
+    Held,
+    AllDown,
+    CutOff,
+}
+
+impl Why {
+    const fn of(self, waits: &mut Waits) -> &mut usize {
+        match self {
+            Self::Turn => &mut waits.turn,
+            Self::Later => &mut waits.later,
+            Self::Held => &mut waits.held,
+            Self::AllDown => &mut waits.all_down,
+            Self::CutOff => &mut waits.cut_off,
+        }
     }
 }
 
@@ -54,33 +76,42 @@ impl<'a> Count<'a> {
         let State::Waiting { due } = delivery.state else {
             return;
         };
-        let hop = || delivery.hops.get(usize::from(delivery.hop));
-        let Some(ix) = entry.lane().or_else(|| hop().map(|hop| hop.route)) else {
-            return;
+        let here = delivery.hops.get(usize::from(delivery.hop));
+        let found = match (entry.lane(), here) {
+            (Some(lane), _) => (lane, Why::Turn),
+            (None, Some(hop)) if due <= self.now => (hop.route, Why::Turn),
+            // Until a route changes: nothing else wakes it.
+            (None, Some(hop)) if due == delivery.terms.expires_at => self.kept_by(delivery, hop),
+            (None, Some(hop)) => (hop.route, Why::Later),
+            (None, None) => return,
         };
-        let view = self.view(ix);
-        let number = usize::from(self.table.get(ix).number.0);
+        let number = usize::from(self.table.get(found.0).number.0);
         let Some(queue) = self.queues.0.get_mut(number) else {
             return;
         };
-        let waits = &mut queue.waits;
-        let is_shut = matches!(view.health, Health::Down | Health::AccountFault);
-        let place = if entry.lane().is_some() {
-            &mut waits.turn
-        } else if view.held {
-            &mut waits.held
-        } else if view.health == Health::SelfImpaired {
-            &mut waits.cut_off
-        } else if is_shut && due >= delivery.terms.expires_at {
-            &mut waits.all_down
-        } else if due > self.now {
-            &mut waits.later
-        } else {
-            &mut waits.turn
-        };
-        *place += 1;
+        *found.1.of(&mut queue.waits) += 1;
         let made = delivery.terms.created_at;
         queue.oldest = Some(queue.oldest.map_or(made, |known| known.min(made)));
+    }
+
+    /// The first route it may take that keeps what there is; without one all are down, or it has a
+    /// pause beyond its end.
+    fn kept_by(&mut self, delivery: &Delivery, here: &Hop) -> (RouteIx, Why) {
+        let left = (0_u8..).zip(delivery.hops.iter());
+        for (_, hop) in left.filter(|(index, _)| !delivery.is_spent(*index)) {
+            let view = self.view(hop.route);
+            if view.held {
+                return (hop.route, Why::Held);
+            }
+            if view.health == Health::SelfImpaired {
+                return (hop.route, Why::CutOff);
+            }
+        }
+        let is_shut = |health| matches!(health, Health::Down | Health::AccountFault);
+        match is_shut(self.view(here.route).health) {
+            true => (here.route, Why::AllDown),
+            false => (here.route, Why::Later),
+        }
     }
 
     pub(crate) fn done(self) -> Queues {

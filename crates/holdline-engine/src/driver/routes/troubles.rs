@@ -10,6 +10,9 @@ use holdline_core::id::OutageId;
 use holdline_core::routing::RouteIx;
 use holdline_core::{ChannelKind, Timestamp};
 
+/// The id of an outage that another node decides: its row is there, not here.
+pub(crate) const FOLLOWED: OutageId = OutageId(0);
+
 /// A trouble as it is stored.
 pub(crate) struct Trouble {
     /// The name under which its state is kept.
@@ -42,6 +45,9 @@ impl RouteTable {
             known.outage = Some(fresh(verdict, id));
         }
         if let Some(outage) = &mut known.outage {
+            if outage.id == FOLLOWED {
+                outage.id = id;
+            }
             update(outage, verdict);
             known.moved_written = outage.moved;
             ops.push(Op::Outage(outage.clone()));
@@ -82,12 +88,31 @@ impl RouteTable {
             let Some(channel) = scope.map(|it| it.channel) else {
                 continue;
             };
-            if outage.moved > trouble.moved_written && !self.board.follows(channel) {
+            let has_row = outage.id != FOLLOWED && !self.board.follows(channel);
+            if outage.moved > trouble.moved_written && has_row {
                 trouble.moved_written = outage.moved;
                 found.push((channel, Op::Outage(outage.clone())));
             }
         }
         found
+    }
+
+    /// Another node decided until now: its open outages go on here.
+    pub(crate) fn take_up(&mut self, outages: &[OutageRecord]) {
+        for trouble in self.troubles.values_mut() {
+            let channel = self.board.scope_named(&trouble.name).map(|it| it.channel);
+            if channel.is_none_or(|channel| self.board.follows(channel)) {
+                continue;
+            }
+            let mut open = outages.iter().filter(|it| it.recovered_at.is_none());
+            let open = open.find(|it| it.route == trouble.name);
+            let own = trouble.outage.as_ref().map_or(0, |it| it.moved);
+            trouble.moved_written = open.map_or(0, |it| it.moved);
+            trouble.outage = open.map(|it| OutageRecord {
+                moved: own.max(it.moved),
+                ..it.clone()
+            });
+        }
     }
 
     /// Takes up what was learned.

@@ -20,11 +20,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// Longest time for the server to take statements that it is to keep.
+const KEEP_MAX: Duration = Duration::from_secs(1);
 const PAUSE_MS_MIN: u64 = 20;
 const PAUSE_MS_MAX: u64 = 1_000;
 
@@ -129,6 +131,13 @@ impl Link {
 
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Usable, and the server keeps what it is to keep. Where that fails, or waits for a lock, a
+    /// new connection sends everything without a name at first.
+    pub(super) async fn is_ready(&self) -> bool {
+        let keeping = timeout(KEEP_MAX, self.client.keep());
+        self.is_usable() && keeping.await.is_ok_and(|kept| kept.is_ok())
     }
 
     pub(super) fn is_usable(&self) -> bool {

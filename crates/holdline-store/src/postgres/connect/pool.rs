@@ -56,7 +56,7 @@ impl Pool {
 
     async fn link(&self, deadline: Instant) -> Result<Link, Fault> {
         while let Some(link) = self.pop() {
-            if link.is_usable() && in_time(link.client().keep()).await.is_ok() {
+            if link.is_ready().await {
                 return Ok(link);
             }
         }

@@ -5,6 +5,7 @@ use crate::postgres::connect::Client;
 use crate::postgres::statement::{Statement, small, text, uuid};
 use crate::rows::access::console::fate_from;
 use crate::rows::codes::{PLACED, WAITING, end_code, priority_code, state_code_of_name};
+use crate::rows::message::plan::plan_begins;
 use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
@@ -212,13 +213,13 @@ pub(in crate::postgres) async fn fates(
                  ORDER BY a.number DESC LIMIT 1) AS channel
              FROM (SELECT id, state FROM delivery WHERE id >= $1 AND id < $2
                  ORDER BY id DESC LIMIT $3) d JOIN message m ON m.id = d.id
-             WHERE m.plan::json -> 0 ->> 'c' = $4) v
+             WHERE left(m.plan, length($4)) = $4) v
          GROUP BY state, channel";
     let statement = Statement::new(sql)
         .one(first_id_of(since))
         .one(first_id_of(until))
         .one(i64::try_from(limit).unwrap_or(i64::MAX))
-        .one(first.as_str());
+        .one(plan_begins(first));
     let mut fates = statement.all(c, fate_from).await?;
     fates.sort();
     Ok(fates)

@@ -45,6 +45,11 @@ pub(crate) fn plan_text(plan: &[PlannedHop]) -> String {
     serde_json::to_string(&hops).unwrap_or_default()
 }
 
+/// How the text of a plan begins whose first hop goes by this channel.
+pub(crate) fn plan_begins(channel: ChannelKind) -> String {
+    format!(r#"[{{"c":"{channel}","#)
+}
+
 pub(crate) fn plan_at(row: &Row<'_>, column: usize) -> Result<Vec<PlannedHop>> {
     let unreadable = || crate::rows::unreadable(column, "a plan");
     let hops: Vec<HopText<'_>> =
@@ -120,6 +125,8 @@ mod tests {
         };
         let wanted = r#"[{"c":"sms","s":"shop","a":"+15550100","w":120000,"g":3}]"#;
         assert_eq!(plan_text(&[hop]), wanted);
+        assert!(wanted.starts_with(&plan_begins(ChannelKind::SMS)));
+        assert!(!wanted.starts_with(&plan_begins(ChannelKind::WHATSAPP)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{after_key, all, before_key, first_id_of, one, page};
 use crate::rows::access::console::fate_from;
 use crate::rows::codes::{PLACED, WAITING, priority_code, state_code_of_name};
+use crate::rows::message::plan::plan_begins;
 use crate::rows::message::timeline::{
     ATTEMPT_COLUMNS, DECISION_COLUMNS, RECEIPT_COLUMNS, attempt_from, decision_from, key_from,
     receipt_from,
@@ -229,11 +230,11 @@ pub(in crate::sqlite) fn fates(
                  ORDER BY a.number DESC LIMIT 1) AS channel
              FROM (SELECT id, state FROM delivery WHERE id >= ?1 AND id < ?2
                  ORDER BY id DESC LIMIT ?3) d JOIN message m ON m.id = d.id
-             WHERE json_extract(m.plan, '$[0].c') = ?4)
+             WHERE substr(m.plan, 1, length(?4)) = ?4)
          GROUP BY state, channel";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let times = (first_id_of(since), first_id_of(until));
-    let values = params![times.0, times.1, limit, first.as_str()];
+    let values = params![times.0, times.1, limit, plan_begins(first)];
     let mut fates = all(c, sql, values, fate_from)?;
     fates.sort();
     Ok(fates)

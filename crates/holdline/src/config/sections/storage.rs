@@ -29,8 +29,9 @@ section! {
         /// find it a little later by themselves.
         notify: bool = true;
         /// Have PostgreSQL keep statements, read and planned, for each connection: less work for
-        /// the database. Not through a proxy that pools transactions, unless it knows of prepared
-        /// statements (PgBouncer from 1.21 on, with max_prepared_statements).
+        /// the database. Never through a proxy that does not know of prepared statements (PgBouncer
+        /// from 1.21 on does, with max_prepared_statements): another statement might run than was
+        /// meant.
         prepared_statements: bool = false;
         /// Largest size of the SQLite file in MiB; its write-ahead log comes on top. At the limit
         /// messages and webhooks are refused with 503 and what was accepted waits, until this is

@@ -133,14 +133,15 @@ pub(super) fn of(routes: &[RouteStatus]) -> Standing {
     Standing { overall, headline }
 }
 
-/// The channels of which an operator holds every route.
+/// The channels by which nothing leaves, at least in part because an operator holds it.
 fn held(routes: &[RouteStatus]) -> Vec<String> {
-    let mut all = BTreeMap::<ChannelKind, bool>::new();
+    let mut all = BTreeMap::<ChannelKind, (bool, bool)>::new();
     for route in routes {
-        let known = all.entry(route.channel).or_insert(true);
-        *known &= is_held(route);
+        let (some_held, all_shut) = all.entry(route.channel).or_insert((false, true));
+        *some_held |= is_held(route);
+        *all_shut &= is_held(route) || overall_of(route) == Overall::Down;
     }
-    let held = all.into_iter().filter(|(_, held)| *held);
+    let held = all.into_iter().filter(|(_, (held, shut))| *held && *shut);
     held.map(|(channel, _)| channel_name(channel)).collect()
 }
 

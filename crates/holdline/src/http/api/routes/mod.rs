@@ -38,7 +38,8 @@ pub(crate) struct RouteView {
     pub(crate) since: Option<String>,
     /// Why it is in this state.
     pub(crate) reason: String,
-    /// Messages that wait at it, for whatever reason; counted twice a second.
+    /// Messages that wait at it, for whatever reason: of very many the 50,000 of each priority that
+    /// stand in memory. Counted twice a second.
     pub(crate) waiting: usize,
     pub(crate) in_flight: u32,
     pub(crate) oldest_waiting_at: Option<String>,

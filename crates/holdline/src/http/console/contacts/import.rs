@@ -4,13 +4,13 @@
 use super::jobs::Job;
 use crate::http::api::contacts::import::{FAULTS_MAX, ImportReport, import_list};
 use crate::http::api::contacts::rows::bad_lines_of;
-use crate::http::body::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX};
+use crate::http::body::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX, read_off};
 use crate::http::console::access::{Act, Denied, Signed, deed, new_token};
 use crate::http::console::guard;
 use crate::http::console::layout::{self, Nav};
 use crate::http::state::AppState;
 use axum::body::{Body, Bytes};
-use axum::extract::{Multipart, Path, State};
+use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use futures_util::StreamExt as _;
@@ -43,25 +43,20 @@ pub(in crate::http::console) async fn page(
 pub(in crate::http::console) async fn begin(
     State(state): State<AppState>,
     signed: Result<Signed, Response>,
-    mut parts: Multipart,
+    request: Request,
 ) -> Response {
-    let signed = match signed {
-        Ok(signed) => signed,
-        Err(denied) => {
-            let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
-            return denied;
-        }
+    let denied = match &signed {
+        Ok(signed) => signed.must(Act::Operate).err(),
+        Err(_) => None,
     };
-    let kept = match signed.must(Act::Operate) {
-        Ok(()) => take_in(&mut parts).await,
-        Err(_) => Err(Refused::default()),
+    let signed = match (signed, denied) {
+        (Ok(signed), None) => signed,
+        (Ok(_), Some(denied)) => return refuse(request, denied.answer(&state)).await,
+        (Err(answer), _) => return refuse(request, answer).await,
     };
-    let (file, bytes) = match kept {
+    let (file, bytes) = match take_in(request).await {
         Ok(kept) => kept,
-        Err(refused) => {
-            let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
-            return shown(&state, &signed, refused.code, refused.words).await;
-        }
+        Err(refused) => return shown(&state, &signed, refused.code, Some(refused.words)).await,
     };
     let id = match new_token() {
         Ok(token) => token[..16].to_owned(),
@@ -107,25 +102,34 @@ pub(in crate::http::console) async fn begin(
     Redirect::to(&url).into_response()
 }
 
-/// Why a list is not taken in; without words where the page says it by itself.
-#[derive(Default)]
+/// The body is read off, so that the browser sees the answer and not a broken connection.
+async fn refuse(request: Request, answer: Response) -> Response {
+    read_off(request.into_body()).await;
+    answer
+}
+
+/// Why a list is not taken in.
 struct Refused {
     code: StatusCode,
-    words: Option<String>,
+    words: String,
 }
 
 /// So many at a time: the others take no room on the disk.
-async fn take_in(parts: &mut Multipart) -> Result<(File, u64), Refused> {
-    let refused = |code, words: String| Refused {
-        code,
-        words: Some(words),
-    };
+async fn take_in(request: Request) -> Result<(File, u64), Refused> {
+    let refused = |code, words: String| Refused { code, words };
     let Ok(_turn) = UPLOADS.try_acquire() else {
+        read_off(request.into_body()).await;
         let words = "Other lists come in at this moment. Try again in a minute.".to_owned();
         return Err(refused(StatusCode::SERVICE_UNAVAILABLE, words));
     };
-    let kept = keep(parts).await;
-    kept.map_err(|words| refused(StatusCode::UNPROCESSABLE_ENTITY, words))
+    let unfit = |words| refused(StatusCode::UNPROCESSABLE_ENTITY, words);
+    let parts = Multipart::from_request(request, &()).await;
+    let mut parts = parts.map_err(|_| unfit("This is no form with a file.".to_owned()))?;
+    let kept = keep(&mut parts).await;
+    if kept.is_err() {
+        let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
+    }
+    kept.map_err(unfit)
 }
 
 async fn drain(mut parts: Multipart) {

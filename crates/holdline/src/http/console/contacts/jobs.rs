@@ -18,8 +18,8 @@ pub(super) struct Job {
     /// Whose it is.
     pub(super) user: String,
     pub(super) bytes: u64,
-    /// The list itself: gone with this.
-    file: Mutex<File>,
+    /// The list itself, as long as there are bad lines to be had of it.
+    file: Mutex<Option<File>>,
     read: AtomicU64,
     lines: AtomicU64,
     bad: AtomicU64,
@@ -36,7 +36,7 @@ impl Jobs {
             id,
             user: user.to_owned(),
             bytes,
-            file: Mutex::new(file),
+            file: Mutex::new(Some(file)),
             read: AtomicU64::new(0),
             lines: AtomicU64::new(0),
             bad: AtomicU64::new(0),
@@ -72,6 +72,10 @@ impl Job {
     }
 
     pub(super) fn end(&self, outcome: Result<ImportReport, String>) {
+        let has_bad = outcome.as_ref().is_ok_and(|report| report.bad > 0);
+        if !has_bad {
+            *self.file() = None;
+        }
         *self.lock() = Some(outcome);
     }
 
@@ -86,9 +90,14 @@ impl Job {
         &self,
         read: impl FnOnce(&mut File) -> std::io::Result<T>,
     ) -> std::io::Result<T> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file();
+        let file = file.as_mut().ok_or(std::io::ErrorKind::NotFound)?;
         file.rewind()?;
-        read(&mut file)
+        read(file)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn with<T>(

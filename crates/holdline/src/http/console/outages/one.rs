@@ -160,7 +160,10 @@ fn fates(read: &Read) -> Markup {
     let all: u64 = fates.iter().map(|it| it.count).sum();
     html! {
         @if fates.is_empty() {
-            p.quiet { "No message for " (first) " was accepted in its time." }
+            p.quiet {
+                "No message that was to go by " (first) " first was accepted in its time "
+                "(among the newest " (COUNTED) ")."
+            }
         } @else {
             p.quiet {
                 (all) " messages that were to go by " (first) " first, accepted in its time "
