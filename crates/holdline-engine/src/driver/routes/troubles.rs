@@ -106,12 +106,16 @@ impl RouteTable {
             }
             let mut open = outages.iter().filter(|it| it.recovered_at.is_none());
             let open = open.find(|it| it.route == trouble.name);
-            let own = trouble.outage.as_ref().map_or(0, |it| it.moved);
-            trouble.moved_written = open.map_or(0, |it| it.moved);
-            trouble.outage = open.map(|it| OutageRecord {
-                moved: own.max(it.moved),
-                ..it.clone()
-            });
+            let own = trouble.outage.take();
+            let moved = own.as_ref().map_or(0, |it| it.moved);
+            // What is ours already goes on as it is: its last word may not be in the store yet.
+            let ours = own.filter(|own| own.id != FOLLOWED);
+            let ours = ours.filter(|own| open.is_none_or(|open| open.id == own.id));
+            trouble.outage = ours.or_else(|| open.cloned());
+            if let (Some(outage), Some(open)) = (&mut trouble.outage, open) {
+                outage.moved = moved.max(open.moved);
+                trouble.moved_written = open.moved;
+            }
         }
     }
 

@@ -54,44 +54,16 @@ pub(in crate::http::console) async fn begin(
         (Ok(_), Some(denied)) => return refuse(request, denied.answer(&state)).await,
         (Err(answer), _) => return refuse(request, answer).await,
     };
-    let (file, bytes) = match take_in(request).await {
-        Ok(kept) => kept,
+    let (job, file) = match job_of(&state, &signed, request).await {
+        Ok(begun) => begun,
         Err(refused) => return shown(&state, &signed, refused.code, Some(refused.words)).await,
-    };
-    let id = match new_token() {
-        Ok(token) => token[..16].to_owned(),
-        Err(error) => return Denied::Store(error).answer(&state),
-    };
-    let copy = match file.try_clone().await {
-        Ok(copy) => copy.into_std().await,
-        Err(error) => {
-            let fault = format!("It cannot be kept: {error}.");
-            return shown(
-                &state,
-                &signed,
-                StatusCode::SERVICE_UNAVAILABLE,
-                Some(fault),
-            )
-            .await;
-        }
-    };
-    let begun = state.console.imports.begin(id, &signed.name, bytes, copy);
-    let Some(job) = begun else {
-        let fault = "Too many lists are being imported. Try again in a minute.".to_owned();
-        return shown(
-            &state,
-            &signed,
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some(fault),
-        )
-        .await;
     };
     let what = ("contacts.import", job.id.as_str());
     let deed = deed(
         &state,
         &signed.actor(),
         what,
-        ("", &format!("{bytes} bytes")),
+        ("", &format!("{} bytes", job.bytes)),
     );
     if let Err(error) = state.engine.commit(deed).await {
         job.end(Err("the database does not answer".into()));
@@ -114,22 +86,52 @@ struct Refused {
     words: String,
 }
 
+impl Refused {
+    fn later(words: &str) -> Self {
+        Self {
+            code: StatusCode::SERVICE_UNAVAILABLE,
+            words: words.to_owned(),
+        }
+    }
+
+    fn unfit(words: String) -> Self {
+        Self {
+            code: StatusCode::UNPROCESSABLE_ENTITY,
+            words,
+        }
+    }
+}
+
+/// The list on disk, and the import of it, which is not under way yet.
+async fn job_of(
+    state: &AppState,
+    signed: &Signed,
+    request: Request,
+) -> Result<(Arc<Job>, File), Refused> {
+    let (file, bytes) = take_in(request).await?;
+    let id = new_token().map_err(|error| Refused::later(&format!("{error}.")))?;
+    let copy = file.try_clone().await;
+    let copy = copy.map_err(|error| Refused::later(&format!("It cannot be kept: {error}.")))?;
+    let (id, copy) = (id[..16].to_owned(), copy.into_std().await);
+    let begun = state.console.imports.begin(id, &signed.name, bytes, copy);
+    let many = || Refused::later("Too many lists are being imported. Try again in a minute.");
+    Ok((begun.ok_or_else(many)?, file))
+}
+
 /// So many at a time: the others take no room on the disk.
 async fn take_in(request: Request) -> Result<(File, u64), Refused> {
-    let refused = |code, words: String| Refused { code, words };
     let Ok(_turn) = UPLOADS.try_acquire() else {
         read_off(request.into_body()).await;
-        let words = "Other lists come in at this moment. Try again in a minute.".to_owned();
-        return Err(refused(StatusCode::SERVICE_UNAVAILABLE, words));
+        let words = "Other lists come in at this moment. Try again in a minute.";
+        return Err(Refused::later(words));
     };
-    let unfit = |words| refused(StatusCode::UNPROCESSABLE_ENTITY, words);
     let parts = Multipart::from_request(request, &()).await;
-    let mut parts = parts.map_err(|_| unfit("This is no form with a file.".to_owned()))?;
+    let mut parts = parts.map_err(|_| Refused::unfit("This is no form with a file.".to_owned()))?;
     let kept = keep(&mut parts).await;
     if kept.is_err() {
         let _ = timeout(DRAIN_TIME_MAX, drain(parts)).await;
     }
-    kept.map_err(unfit)
+    kept.map_err(Refused::unfit)
 }
 
 async fn drain(mut parts: Multipart) {
