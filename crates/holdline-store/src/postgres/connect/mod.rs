@@ -25,6 +25,9 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// A statement that is kept is planned each time all the same: a plan for any number of rows is a
+/// poor one for few.
+const PLAN_EACH_TIME: &str = "-c plan_cache_mode=force_custom_plan";
 /// Longest time for the server to take statements that it is to keep.
 const KEEP_MAX: Duration = Duration::from_secs(1);
 const PAUSE_MS_MIN: u64 = 20;
@@ -63,8 +66,14 @@ impl std::fmt::Debug for Connector {
 
 impl Connector {
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let mut config = options.config.clone();
+        if options.prepared_statements {
+            let given = config.get_options().unwrap_or_default();
+            let all = format!("{given} {PLAN_EACH_TIME}");
+            config.options(all.trim());
+        }
         Ok(Self {
-            config: options.config.clone(),
+            config,
             tls: tls::connector(&options.tls)?,
             patience: Duration::from_millis(options.patience_ms),
             keeps_statements: options.prepared_statements,
