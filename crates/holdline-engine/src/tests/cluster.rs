@@ -244,10 +244,7 @@ async fn a_message_is_cancelled_at_any_node() {
 #[tokio::test(start_paused = true)]
 async fn one_node_decides_and_all_act_on_it() {
     let (store, peers) = (store(), Peers::default());
-    let a = Rig::node(&store, "a", &peers).await;
-    until_shares(&store, &[("a", 64)]).await;
-    let b = Rig::node(&store, "b", &peers).await;
-    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    let [a, b] = two_nodes(&store, &peers).await;
     peers.whatsapp.usually(broken());
     let ids = send_by(&[&b], 40).await;
     all_end(&b, &ids).await;
@@ -263,23 +260,13 @@ async fn one_node_decides_and_all_act_on_it() {
         "nothing more goes there"
     );
     peers.whatsapp.usually(super::rig::accepted());
-    for round in 0..200 {
-        if is(&a, Health::Up) && is(&b, Health::Up) {
-            return;
-        }
-        send_by(&[&a, &b], 4).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(round < 199, "never Up again");
-    }
+    until_up(&[&a, &b]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_goes_on_at_the_node_that_takes_its_channel_over() {
     let (store, peers) = (store(), Peers::default());
-    let a = Rig::node(&store, "a", &peers).await;
-    until_shares(&store, &[("a", 64)]).await;
-    let b = Rig::node(&store, "b", &peers).await;
-    until_shares(&store, &[("a", 32), ("b", 32)]).await;
+    let [a, b] = two_nodes(&store, &peers).await;
     peers.whatsapp.usually(broken());
     all_end(&b, &send_by(&[&a, &b], 60).await).await;
     for node in [&a, &b] {
@@ -296,13 +283,7 @@ async fn an_outage_goes_on_at_the_node_that_takes_its_channel_over() {
     assert_eq!(goes_on.id, begun.id);
     assert!(goes_on.moved > begun.moved, "{goes_on:?} after {begun:?}");
     peers.whatsapp.usually(super::rig::accepted());
-    for _ in 0..200 {
-        if is(&b, Health::Up) {
-            break;
-        }
-        send_by(&[&b], 4).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    until_up(&[&b]).await;
     let over = only_outage(&store).await;
     assert_eq!(over.id, begun.id);
     assert!(over.recovered_at.is_some(), "{over:?}");
@@ -358,6 +339,27 @@ async fn nothing_more_is_taken_for_a_node_that_has_as_much_as_it_may() {
     assert!(of_a <= MAX + SPARE, "{of_a}");
     assert!(of_b > 200, "{of_b}");
     assert!(refused > 100, "{refused}");
+}
+
+/// The first decides the health of every channel.
+async fn two_nodes(store: &Arc<MemoryStore>, peers: &Peers) -> [Rig; 2] {
+    let a = Rig::node(store, "a", peers).await;
+    until_shares(store, &[("a", 64)]).await;
+    let b = Rig::node(store, "b", peers).await;
+    until_shares(store, &[("a", 32), ("b", 32)]).await;
+    [a, b]
+}
+
+/// While messages flow, as nothing is tested without.
+async fn until_up(nodes: &[&Rig]) {
+    for _ in 0..200 {
+        if nodes.iter().all(|node| is(node, Health::Up)) {
+            return;
+        }
+        send_by(nodes, 4).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("never Up again");
 }
 
 async fn only_outage(store: &MemoryStore) -> OutageRecord {
