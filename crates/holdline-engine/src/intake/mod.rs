@@ -226,6 +226,9 @@ pub(crate) async fn find_by_address(
     value: &str,
     now: Timestamp,
 ) -> Result<(ContactRecord, Vec<Op>), StoreError> {
+    if let Some(known) = shared.store.contact_at_hand(channel, value) {
+        return Ok((known, Vec::new()));
+    }
     let by_phone = PHONE_CHANNELS.contains(&channel);
     let others = PHONE_CHANNELS
         .into_iter()

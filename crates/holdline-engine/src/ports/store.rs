@@ -149,6 +149,11 @@ pub trait Store: Send + Sync + 'static {
         &self,
         addresses: &[(ChannelKind, String)],
     ) -> StoreResult<Vec<Option<ContactRecord>>>;
+    /// Who has this address, where that is known without a read, as of the last commit that was
+    /// answered. `None` says nothing.
+    fn contact_at_hand(&self, _channel: ChannelKind, _value: &str) -> Option<ContactRecord> {
+        None
+    }
     async fn contact_by_address(
         &self,
         channel: ChannelKind,

@@ -4,6 +4,7 @@ mod area;
 mod cluster;
 mod connection;
 mod error;
+mod known;
 mod migrate;
 mod readers;
 mod store;
@@ -14,6 +15,7 @@ pub use connection::SqliteOptions;
 
 use holdline_engine::ports::StoreError;
 use holdline_engine::ports::store::StoreResult;
+use known::Known;
 #[cfg(test)]
 pub(crate) use migrate::migrate;
 use readers::Readers;
@@ -31,6 +33,7 @@ pub struct SqliteStore {
     jobs: Option<SyncSender<Job>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    known: Arc<Known>,
     _lock: Option<File>,
 }
 
@@ -118,19 +121,25 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
     migrate::migrate(&mut connection)?;
     upkeep::refuse_moved(&connection, &options.path)?;
     let readers = Arc::new(Readers::new(options.path.clone(), options.readers));
-    let (jobs, thread) = start(connection, LogRule::of(options))?;
+    let known = Arc::new(Known::default());
+    let (jobs, thread) = start(connection, LogRule::of(options), Arc::clone(&known))?;
     Ok(SqliteStore {
         jobs: Some(jobs),
         thread: Mutex::new(Some(thread)),
         readers,
+        known,
         _lock: lock,
     })
 }
 
-fn start(connection: Connection, log: LogRule) -> StoreResult<(SyncSender<Job>, JoinHandle<()>)> {
+fn start(
+    connection: Connection,
+    log: LogRule,
+    known: Arc<Known>,
+) -> StoreResult<(SyncSender<Job>, JoinHandle<()>)> {
     let (jobs, waiting) = mpsc::sync_channel(JOBS_MAX);
     let builder = std::thread::Builder::new().name("store-writer".to_owned());
-    let spawned = builder.spawn(move || writer::run(&connection, &waiting, &log));
+    let spawned = builder.spawn(move || writer::run(&connection, &waiting, &log, &known));
     let failed = |error| StoreError::Unavailable(format!("cannot start the writer: {error}"));
     Ok((jobs, spawned.map_err(failed)?))
 }

@@ -24,6 +24,7 @@ use holdline_engine::ports::store::{
     COMMIT_GROUPS_MAX, Fate, MessageFilter, PAGE_MAX, StoreResult,
 };
 use holdline_engine::ports::{Store, StoreError};
+use std::sync::Arc;
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -147,9 +148,23 @@ impl Store for SqliteStore {
         addresses: &[(ChannelKind, String)],
     ) -> StoreResult<Vec<Option<ContactRecord>>> {
         let addresses = addresses[..addresses.len().min(PAGE_MAX)].to_vec();
+        let (known, asked) = (Arc::clone(&self.known), self.known.ask());
         self.readers
-            .run(move |c| people::by_addresses(c, &addresses))
+            .run(move |c| {
+                let owners = people::by_addresses(c, &addresses)?;
+                for ((_, value), owner) in addresses.into_iter().zip(&owners) {
+                    owner
+                        .iter()
+                        .for_each(|it| known.keep(asked, value.clone(), it));
+                }
+                Ok(owners)
+            })
             .await
+    }
+
+    fn contact_at_hand(&self, channel: ChannelKind, value: &str) -> Option<ContactRecord> {
+        let owner = self.known.owner_of(channel, value)?;
+        Some(ContactRecord::clone(&owner))
     }
 
     async fn list_contacts(

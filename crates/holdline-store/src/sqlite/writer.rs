@@ -5,6 +5,7 @@ use super::area::{self, WriteError};
 use super::cluster;
 use super::connection::{SqliteOptions, log_of};
 use super::error::{commit_error, store_error};
+use super::known::Known;
 use super::upkeep::backup::LogCopies;
 use holdline_core::Timestamp;
 use holdline_engine::ports::cluster::{Beat, LeaseHeld};
@@ -124,13 +125,13 @@ impl LogRule {
 }
 
 /// Works until it is stopped or nobody is left to ask. Who no longer waits for an answer gets none.
-pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule) {
+pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule, known: &Known) {
     let mut next = jobs.recv().ok();
     while let Some(job) = next.take() {
         match job {
             Job::Commit(first) => {
                 let (batch, other) = gather(first, jobs);
-                if answer(connection, batch) == Room::None {
+                if answer(connection, batch, known) == Room::None {
                     log.make_room(connection);
                 }
                 next = other;
@@ -194,8 +195,10 @@ enum Room {
     None,
 }
 
-fn answer(connection: &Connection, batch: Vec<Commit>) -> Room {
-    match commit(connection, &batch) {
+fn answer(connection: &Connection, batch: Vec<Commit>, known: &Known) -> Room {
+    let committed = commit(connection, &batch, known);
+    known.forget(batch.iter().flat_map(|one| &*one.groups));
+    match committed {
         Ok(results) => {
             for (one, results) in batch.into_iter().zip(results) {
                 let _ = one.answer.send(Ok(results));
@@ -204,7 +207,7 @@ fn answer(connection: &Connection, batch: Vec<Commit>) -> Room {
         }
         Err(error) if batch.len() > 1 && is_perhaps_of_one(&error) => {
             for one in batch {
-                answer(connection, vec![one]);
+                answer(connection, vec![one], known);
             }
             Room::Found
         }
@@ -231,8 +234,13 @@ fn is_perhaps_of_one(error: &StoreError) -> bool {
     }
 }
 
-fn commit(connection: &Connection, batch: &[Commit]) -> StoreResult<Vec<Vec<GroupResult>>> {
+fn commit(
+    connection: &Connection,
+    batch: &[Commit],
+    known: &Known,
+) -> StoreResult<Vec<Vec<GroupResult>>> {
     in_transaction(connection, || {
+        known.look(file_version(connection)?);
         let results = batch
             .iter()
             .map(|one| apply_all(connection, &one.groups))
@@ -240,6 +248,12 @@ fn commit(connection: &Connection, batch: &[Commit]) -> StoreResult<Vec<Vec<Grou
         area::accept::forget_expired_keys(connection, batch.iter().flat_map(|one| &*one.groups))?;
         results
     })
+}
+
+/// Changes with what other connections write.
+fn file_version(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare_cached("PRAGMA data_version")?;
+    statement.query_row([], |row| row.get(0))
 }
 
 fn in_transaction<T>(

@@ -35,7 +35,7 @@ fn run_all(connection: &Connection, jobs: Vec<Job>) {
     }
     drop(sender);
     let log = LogRule::of(&SqliteOptions::new(""));
-    run(connection, &receiver, &log);
+    run(connection, &receiver, &log, &Known::default());
 }
 
 fn settings(connection: &Connection) -> Vec<String> {

@@ -2,6 +2,7 @@
 //! crash leaves.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod at_hand;
 mod backup;
 mod check;
 mod contract;

@@ -20,6 +20,7 @@ pub async fn check(new_store: &impl AsyncFn() -> Arc<dyn Store>) {
     a_note_changes_only_what_it_names(&*new_store().await).await;
     people_come_in_pages(&*new_store().await).await;
     people_are_found_by_the_beginning_of_what_is_known(&*new_store().await).await;
+    who_is_at_hand_is_as_he_is_stored(&*new_store().await).await;
 }
 
 async fn people_are_found_by_the_beginning_of_what_is_known(store: &dyn Store) {
@@ -191,6 +192,48 @@ async fn a_withdrawal_outlives_every_save_that_does_not_lift_it(store: &dyn Stor
     assert_eq!(known(store, 1).await, wanted, "another address was named");
     put(store, vec![save_lifting(&given, &[(SMS, "+1")])]).await;
     assert_eq!(known(store, 1).await, given, "given anew for this very one");
+}
+
+/// A store need not have anybody at hand; whom it has, it has as the last commit left him.
+async fn who_is_at_hand_is_as_he_is_stored(store: &dyn Store) {
+    let said = |channel, value: &str, consent| {
+        Op::AddressNote(Box::new(AddressNote {
+            contact: contact_id(1),
+            channel,
+            value: value.to_owned(),
+            unreachable_until: None,
+            last_inbound_at: None,
+            consent: Some(consent),
+        }))
+    };
+    let changes = [
+        see(&contact(1, &[(SMS, "+1")])),
+        see(&contact(1, &[(SMS, "+1"), (EMAIL, "a@b")])),
+        said(SMS, "+1", Consent::Given),
+        save(&contact(1, &[(EMAIL, "a@b"), (SMS, "+2")])),
+        save(&contact(2, &[(SMS, "+1")])),
+        save(&contact(1, &[(EMAIL, "c@d")])),
+        see(&contact(2, &[(SMS, "+2")])),
+        said(EMAIL, "c@d", Consent::Withdrawn),
+    ];
+    let places = [(SMS, "+1"), (SMS, "+2"), (EMAIL, "a@b"), (EMAIL, "c@d")];
+    for change in changes {
+        put(store, vec![change]).await;
+        for (channel, value) in places {
+            let at_hand = store.contact_at_hand(channel, value);
+            let stored = store.contact_by_address(channel, value).await;
+            let stored = stored.expect("reads");
+            assert!(
+                at_hand.is_none() || at_hand == stored,
+                "{value}: {at_hand:?}"
+            );
+            let at_hand = store.contact_at_hand(channel, value);
+            assert!(
+                at_hand.is_none() || at_hand == stored,
+                "{value}: {at_hand:?}"
+            );
+        }
+    }
 }
 
 async fn a_note_changes_only_what_it_names(store: &dyn Store) {
