@@ -54,7 +54,7 @@ pub async fn open(options: PostgresOptions) -> StoreResult<PostgresStore> {
     let (jobs, waiting) = mpsc::channel(JOBS_MAX);
     let queue = Arc::new(tokio::sync::Mutex::new(waiting));
     let writers = (0..options.writers.clamp(1, WRITERS_MAX)).map(|_| {
-        let writer = Writer::new(connector.clone(), &options, !server.syncs);
+        let writer = Writer::new(connector.keeping_plans(), &options, !server.syncs);
         tokio::spawn(writer.run(Arc::clone(&queue)))
     });
     Ok(PostgresStore {

@@ -29,9 +29,11 @@ const WORK_MS_MAX: u64 = 30_000;
 /// settings are, and that is synced.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
      SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 30000";
-const BEGIN_SYNCED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
-     SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 30000;
-     SET LOCAL synchronous_commit = on";
+const SYNCED: &str = "; SET LOCAL synchronous_commit = on";
+/// Where statements are kept, so are their plans. They find rows one by one by an index, which is
+/// right for any number of them, also when the plan was made while the tables were small.
+const BY_INDEX: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+     SET LOCAL enable_mergejoin = off";
 
 /// Groups to commit, and where the answer goes.
 pub(super) struct Commit {
@@ -45,7 +47,7 @@ pub(super) type Queue = Arc<Mutex<Receiver<Commit>>>;
 pub(super) struct Writer {
     connector: Connector,
     link: Option<Link>,
-    begin: &'static str,
+    begin: String,
     notify: bool,
     commit_max: Duration,
 }
@@ -53,10 +55,17 @@ pub(super) struct Writer {
 impl Writer {
     /// `synced`: the server would not sync by itself.
     pub(super) fn new(connector: Connector, options: &PostgresOptions, synced: bool) -> Self {
+        let mut begin = String::from(BEGIN);
+        begin.push_str(if synced { SYNCED } else { "" });
+        begin.push_str(if options.prepared_statements {
+            BY_INDEX
+        } else {
+            ""
+        });
         Self {
             connector,
             link: None,
-            begin: if synced { BEGIN_SYNCED } else { BEGIN },
+            begin,
             notify: options.notify,
             commit_max: Duration::from_millis(options.commit_ms_max),
         }
@@ -124,7 +133,7 @@ impl Writer {
             Some(_) | None => self.connector.connect_by(deadline).await?,
         };
         let work = Duration::from_millis(WORK_MS_MAX);
-        let applying = write::apply(link.client(), self.begin, groups);
+        let applying = write::apply(link.client(), &self.begin, groups);
         let applied = match timeout(work, applying).await {
             Ok(Ok(applied)) => applied,
             Ok(Err(fault)) => {

@@ -25,9 +25,10 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A statement that is kept is planned each time all the same: a plan for any number of rows is a
-/// poor one for few.
-const PLAN_EACH_TIME: &str = "-c plan_cache_mode=force_custom_plan";
+/// A statement that is kept by one who reads is planned each time all the same: a plan for any
+/// number of rows is a poor one for few. Said after the connection is made, not with it: proxies
+/// refuse settings that they do not know.
+const PLAN_EACH_TIME: &str = "SET plan_cache_mode = force_custom_plan";
 /// Longest time for the server to take statements that it is to keep.
 const KEEP_MAX: Duration = Duration::from_secs(1);
 const PAUSE_MS_MIN: u64 = 20;
@@ -40,6 +41,7 @@ pub(super) struct Connector {
     tls: Option<MakeRustlsConnect>,
     patience: Duration,
     keeps_statements: bool,
+    plans_each_time: bool,
 }
 
 /// A connection in use.
@@ -66,18 +68,21 @@ impl std::fmt::Debug for Connector {
 
 impl Connector {
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let mut config = options.config.clone();
-        if options.prepared_statements {
-            let given = config.get_options().unwrap_or_default();
-            let all = format!("{given} {PLAN_EACH_TIME}");
-            config.options(all.trim());
-        }
         Ok(Self {
-            config,
+            config: options.config.clone(),
             tls: tls::connector(&options.tls)?,
             patience: Duration::from_millis(options.patience_ms),
             keeps_statements: options.prepared_statements,
+            plans_each_time: options.prepared_statements,
         })
+    }
+
+    /// For those whose statements have one plan for any number of rows.
+    pub(super) fn keeping_plans(&self) -> Self {
+        Self {
+            plans_each_time: false,
+            ..self.clone()
+        }
     }
 
     /// The end of a wait that begins now.
@@ -106,16 +111,20 @@ impl Connector {
     }
 
     async fn connect(&self) -> Result<Link, Fault> {
-        match self.tls.clone() {
+        let link = match self.tls.clone() {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls).await?;
-                Ok(Link::start(self.client(client), connection))
+                Link::start(self.client(client), connection)
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                Ok(Link::start(self.client(client), connection))
+                Link::start(self.client(client), connection)
             }
+        };
+        if self.plans_each_time {
+            link.client().batch_execute(PLAN_EACH_TIME).await?;
         }
+        Ok(link)
     }
 
     fn client(&self, client: tokio_postgres::Client) -> Client {

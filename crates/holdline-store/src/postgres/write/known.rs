@@ -49,11 +49,7 @@ pub(super) struct Claims {
 impl Known {
     /// Begins the transaction and reads, all in one round trip. Locks come in the same order
     /// everywhere: leases by name, then events by number.
-    pub(super) async fn load(
-        c: &Client,
-        begin: &'static str,
-        groups: &[&Group],
-    ) -> Result<Self, Fault> {
+    pub(super) async fn load(c: &Client, begin: &str, groups: &[&Group]) -> Result<Self, Fault> {
         let ops = || groups.iter().flat_map(|group| &group.0);
         let begun = async { c.batch_execute(begin).await.map_err(RowError::Postgres) };
         let (_, leases, hooks, keys, inbound) = tokio::try_join!(

@@ -36,11 +36,7 @@ pub(super) struct Applied {
 }
 
 /// Writes the groups in an open transaction, in order; `begin` opens it.
-pub(super) async fn apply(
-    c: &Client,
-    begin: &'static str,
-    groups: &[&Group],
-) -> Result<Applied, Fault> {
+pub(super) async fn apply(c: &Client, begin: &str, groups: &[&Group]) -> Result<Applied, Fault> {
     let mut known = Known::load(c, begin, groups).await?;
     let mut batch = Batch::default();
     let mut results = Vec::with_capacity(groups.len());
