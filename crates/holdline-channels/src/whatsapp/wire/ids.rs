@@ -28,7 +28,9 @@ pub fn wamid_of(id: u128, direction: Direction) -> String {
     ]);
     bytes.extend(format!("{id:032X}").bytes());
     bytes.push(0);
-    format!("{PREFIX}{}", STANDARD.encode(bytes))
+    let mut wamid = String::from(PREFIX);
+    STANDARD.encode_string(bytes, &mut wamid);
+    wamid
 }
 
 /// Our message id, where `wamid` is one that [`wamid_of`] gives.

@@ -52,7 +52,8 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
 /// A file takes as long as it takes: there each piece is timed.
 async fn within_time(state: &AppState, call: &Call, body: Body) -> Result<Response, GraphError> {
     let started = Instant::now();
-    let serving = serve(state, call, (body, started));
+    // In a box of its own: it is moved several times from here on.
+    let serving = Box::pin(serve(state, call, (body, started)));
     if carries_file(state, call) {
         return serving.await;
     }
