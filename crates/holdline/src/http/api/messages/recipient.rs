@@ -126,8 +126,14 @@ async fn by_address(
     value: String,
     input: String,
 ) -> Answer<Target> {
-    let looking = state.engine.store().contact_by_address(channel, &value);
-    let known = state.engine.look(looking).await?;
+    let store = state.engine.store();
+    let known = match store.contact_at_hand(channel, &value) {
+        Some(contact) => Some(Some(contact)),
+        None => {
+            let looking = store.contact_by_address(channel, &value);
+            state.engine.look(looking).await?
+        }
+    };
     let is_known = known.is_some();
     let recipient = if channel == WA_USER {
         Recipient::WaUser(value.clone())
