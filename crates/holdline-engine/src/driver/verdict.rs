@@ -56,7 +56,10 @@ impl Driver {
     fn keep(&mut self, verdict: &Verdict, turn: &mut Turn) {
         let id = OutageId(self.shared.ids.id(turn.now));
         let mut ops = self.routes.apply(verdict, id);
-        self.shared.counts.verdict(verdict.to.name());
+        // One that only says where the trouble is now, or that it is confirmed, changes no health.
+        if verdict.from != verdict.to {
+            self.shared.counts.verdict(verdict.to.name());
+        }
         for event in events_of(verdict) {
             let hooks = self.shared.endpoints.hooks_for_all(id.0, &event, turn.now);
             turn.hooks |= !hooks.is_empty();

@@ -20,6 +20,10 @@ async fn play(profile: &str, code: &str) {
     assert!(text(&data["reason"]).contains("confirms it"), "{confirmed}");
     let outages = stack.api("/outages").await;
     assert_eq!(outages["data"], json!([]), "our own fault is no outage");
+    let metrics = stack.http.get(format!("{}/metrics", stack.url));
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    let once = "holdline_engine_verdicts_total{to=\"account_fault\"} 1\n";
+    assert!(metrics.contains(once), "confirmed, not come anew: {metrics}");
     for number in 0..2 {
         until_true("it goes by SMS", || {
             stack
