@@ -19,6 +19,7 @@ use bytes::Bytes;
 use holdline_core::contact::Consent;
 use holdline_core::{ChannelKind, ContactId, MessageId, Redacted, Timestamp};
 use plan::PlanInput;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Channels whose addresses are phone numbers.
@@ -205,12 +206,12 @@ pub(crate) async fn find_contact(
     shared: &Shared,
     to: &Recipient,
     now: Timestamp,
-) -> Result<(ContactRecord, Vec<Op>), Refusal> {
+) -> Result<(Arc<ContactRecord>, Vec<Op>), Refusal> {
     let (channel, value) = match to {
         Recipient::Contact(id) => {
             let known = shared.store.contact(*id).await?;
             return known
-                .map(|contact| (contact, Vec::new()))
+                .map(|contact| (contact.into(), Vec::new()))
                 .ok_or(Refusal::UnknownContact);
         }
         Recipient::Address { channel, value } => (*channel, value),
@@ -225,7 +226,7 @@ pub(crate) async fn find_by_address(
     channel: ChannelKind,
     value: &str,
     now: Timestamp,
-) -> Result<(ContactRecord, Vec<Op>), StoreError> {
+) -> Result<(Arc<ContactRecord>, Vec<Op>), StoreError> {
     if let Some(known) = shared.store.contact_at_hand(channel, value) {
         return Ok((known, Vec::new()));
     }
@@ -236,7 +237,7 @@ pub(crate) async fn find_by_address(
     let channels = [channel].into_iter().chain(others);
     let addresses = channels.map(|channel| (channel, value.to_owned()));
     if let Some(known) = shared.batcher.owner_of(addresses.collect()).await? {
-        return Ok((known, Vec::new()));
+        return Ok((known.into(), Vec::new()));
     }
     let named_by = if by_phone { PHONE_CHANNELS[0] } else { channel };
     let contact = ContactRecord {
@@ -248,7 +249,7 @@ pub(crate) async fn find_by_address(
         addresses: vec![new_address(channel, value)],
     };
     let op = Op::ContactSeen(Box::new(contact.clone()));
-    Ok((contact, vec![op]))
+    Ok((contact.into(), vec![op]))
 }
 
 pub(crate) fn new_address(channel: ChannelKind, value: &str) -> AddressRecord {

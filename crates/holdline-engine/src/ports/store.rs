@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use holdline_core::id::{InboundId, OutageId};
 use holdline_core::message::Priority;
 use holdline_core::{AttemptKey, ChannelKind, ContactId, MessageId, Timestamp};
+use std::sync::Arc;
 
 /// Most groups of one commit.
 pub const COMMIT_GROUPS_MAX: usize = 2_048;
@@ -151,7 +152,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Vec<Option<ContactRecord>>>;
     /// Who has this address, where that is known without a read, as of the last commit that was
     /// answered. `None` says nothing.
-    fn contact_at_hand(&self, _channel: ChannelKind, _value: &str) -> Option<ContactRecord> {
+    fn contact_at_hand(&self, _channel: ChannelKind, _value: &str) -> Option<Arc<ContactRecord>> {
         None
     }
     async fn contact_by_address(

@@ -58,7 +58,7 @@ impl ReceiveLoop {
             Err(conflict) => tracing::debug!(?conflict, "a repeated inbound message was dropped"),
         }
         if let Some(keyword) = keyword {
-            let who = (&contact, value.as_str());
+            let who = (&*contact, value.as_str());
             keywords::carry_out(shared, keyword, kind, who, stored.is_ok()).await;
         }
         Ok(stored.is_ok())

@@ -6,9 +6,7 @@ use super::record::Asked;
 use crate::intake;
 use crate::ports::StoreError;
 use crate::ports::ops::{Accept, Advance, Idempotency, Op};
-use crate::ports::records::{
-    ContactRecord, DecisionRecord, DeliveryState, Event, EventKind, StoredMessage,
-};
+use crate::ports::records::{DecisionRecord, DeliveryState, Event, EventKind, StoredMessage};
 use crate::request::{Recipient, Refusal};
 use crate::shared::Shared;
 use holdline_core::message::delivery::End;
@@ -100,9 +98,8 @@ async fn person_of(shared: &Shared, asked: &Asked) -> Result<(ContactId, Vec<Op>
         Recipient::Address { channel, value } => (*channel, value),
         Recipient::WaUser(user) => (crate::ports::records::WA_USER, user),
     };
-    let (ContactRecord { id, .. }, before) =
-        intake::find_by_address(shared, channel, value, asked.at).await?;
-    Ok((id, before))
+    let (person, before) = intake::find_by_address(shared, channel, value, asked.at).await?;
+    Ok((person.id, before))
 }
 
 fn kept(

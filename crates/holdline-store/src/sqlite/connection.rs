@@ -104,6 +104,18 @@ pub(super) fn writer(options: &SqliteOptions) -> Result<Connection, StoreError> 
     )))
 }
 
+/// A connection that moves the log into the file.
+pub(super) fn mover(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
+        connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        Ok(connection)
+    });
+    opened.map_err(|error| store_error(&error))
+}
+
 /// A connection that only reads.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -141,12 +153,7 @@ fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -32_768)?;
-    // With a backup the writer does it, once the log has been read.
-    let pages = match options.leave_log || options.copies.is_some() {
-        true => 0,
-        false => options.checkpoint_pages,
-    };
-    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     let log_bytes_max = if options.copies.is_some() {
         0
     } else {

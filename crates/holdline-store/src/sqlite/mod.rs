@@ -78,6 +78,12 @@ impl SqliteStore {
         self.ask(|answer| Job::SizeMax { pages, answer }).await
     }
 
+    /// Waits until nothing is moved from the log into the file beside the writer: for who looks at
+    /// both from outside.
+    pub async fn settle(&self) -> StoreResult<()> {
+        self.ask(|answer| Job::Settle { answer }).await
+    }
+
     async fn ask<T>(
         &self,
         job: impl FnOnce(oneshot::Sender<StoreResult<T>>) -> Job,
@@ -122,7 +128,8 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
     upkeep::refuse_moved(&connection, &options.path)?;
     let readers = Arc::new(Readers::new(options.path.clone(), options.readers));
     let known = Arc::new(Known::default());
-    let (jobs, thread) = start(connection, LogRule::of(options), Arc::clone(&known))?;
+    let log = LogRule::of(options, &mut connection)?;
+    let (jobs, thread) = start(connection, log, Arc::clone(&known))?;
     Ok(SqliteStore {
         jobs: Some(jobs),
         thread: Mutex::new(Some(thread)),
@@ -134,12 +141,12 @@ fn open_now(options: &SqliteOptions) -> StoreResult<SqliteStore> {
 
 fn start(
     connection: Connection,
-    log: LogRule,
+    mut log: LogRule,
     known: Arc<Known>,
 ) -> StoreResult<(SyncSender<Job>, JoinHandle<()>)> {
     let (jobs, waiting) = mpsc::sync_channel(JOBS_MAX);
     let builder = std::thread::Builder::new().name("store-writer".to_owned());
-    let spawned = builder.spawn(move || writer::run(&connection, &waiting, &log, &known));
+    let spawned = builder.spawn(move || writer::run(&connection, &waiting, &mut log, &known));
     let failed = |error| StoreError::Unavailable(format!("cannot start the writer: {error}"));
     Ok((jobs, spawned.map_err(failed)?))
 }

@@ -162,9 +162,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    fn contact_at_hand(&self, channel: ChannelKind, value: &str) -> Option<ContactRecord> {
-        let owner = self.known.owner_of(channel, value)?;
-        Some(ContactRecord::clone(&owner))
+    fn contact_at_hand(&self, channel: ChannelKind, value: &str) -> Option<Arc<ContactRecord>> {
+        self.known.owner_of(channel, value)
     }
 
     async fn list_contacts(

@@ -1,8 +1,10 @@
-//! Who may open a file, and what is said when it cannot be opened.
+//! Who may open a file, what is said when it cannot be opened, and how long its log grows.
 
 use crate::fixtures::{group, groups, numbers, options};
 use holdline_engine::ports::{Op, Store, StoreError};
 use holdline_store::{SqliteOptions, sqlite};
+use rusqlite::Connection;
+use std::fs;
 use std::sync::Arc;
 
 #[tokio::test]
@@ -100,4 +102,39 @@ async fn nobody_else_may_read_the_file() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}", path.display());
     }
+}
+
+/// The log is moved into the file beside the writer, and begun anew: it grows to a few times its
+/// length at most, however long it is written. What another reads holds that up, and no longer.
+#[tokio::test]
+async fn a_log_stays_short_while_it_is_written() {
+    const PAGES: u32 = 50;
+    let directory = tempfile::tempdir().unwrap();
+    let long = SqliteOptions {
+        checkpoint_pages: PAGES,
+        ..options(directory.path())
+    };
+    let path = long.path.clone();
+    let store = sqlite::open(long).await.unwrap();
+    let pages = || fs::metadata(path.with_extension("db-wal")).unwrap().len() / 4_096;
+    let write = async |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            store.commit(groups(number..number + 1)).await.unwrap();
+        }
+        pages()
+    };
+    let (written, most) = (write(0..500).await, u64::from(PAGES * 5));
+    assert!((u64::from(PAGES)..most).contains(&written), "{written}");
+
+    let reader = Connection::open(&path).unwrap();
+    let read = "BEGIN; SELECT COUNT(*) FROM message";
+    reader.execute_batch(read).unwrap();
+    let held_back = write(500..700).await;
+    assert!(held_back > most, "{held_back}");
+    reader.execute_batch("COMMIT").unwrap();
+    // Moved whole, and begun anew: what is written now stands where the log was long.
+    let written = write(700..1_500).await;
+    assert!(written < held_back + most, "{written}, {held_back}");
+    let stored = numbers(&store).await;
+    assert_eq!(stored, (0..1_500).collect::<Vec<_>>());
 }

@@ -1,5 +1,5 @@
 //! What stood on the disk at each sync of a run, and what the store held then. Reads files from
-//! outside, between commits; never writes to them.
+//! outside, between commits and while nothing is moved; never writes to them.
 
 use super::work::Work;
 use aws_lc_rs::digest::{Context, SHA256};
@@ -47,6 +47,7 @@ pub(super) async fn record() -> Vec<Taken> {
             false => None,
         };
         work.turn(&store).await;
+        store.settle().await.unwrap();
         taken.push(take(&path));
     }
     finish(&store).await;

@@ -58,9 +58,9 @@ pub(super) async fn pass(
     };
     let forward = Forward {
         method: call.method.clone(),
-        version: path::version(&call.path),
-        path: path::plain(&call.path).trim_start_matches('/').to_owned(),
-        query: Some(call.raw_query.clone()),
+        version: path::version(call.path()),
+        path: path::plain(call.path()).trim_start_matches('/').to_owned(),
+        query: Some(call.raw_query().to_owned()),
         headers: call.headers.clone(),
         body: carried(state, call, body, length(call)).await?,
     };
@@ -197,7 +197,7 @@ async fn respond(
             .ok()
             .flatten()
             .ok_or_else(reply::provider_down)?;
-        Body::from(with_our_addresses(state, &call.base, bytes))
+        Body::from(with_our_addresses(state, &call.base(state), bytes))
     } else {
         Body::from_stream(answer.body.map_err(std::io::Error::other))
     };

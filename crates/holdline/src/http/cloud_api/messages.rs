@@ -23,14 +23,10 @@ use holdline_engine::request::{
 };
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::Instant;
 
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS_MAX: usize = 255;
-/// Clients give up after 5 s; what is not safe by then is refused. Counted from the call's start.
-const ACCEPT_TIME_MAX: Duration = Duration::from_millis(3_500);
-const RETRY_S: u32 = 5;
 
 /// One request to send, with its caller and its sender.
 pub(super) struct Sending<'a> {
@@ -38,8 +34,6 @@ pub(super) struct Sending<'a> {
     pub(super) caller: &'a Caller,
     pub(super) sender: &'a WhatsappSender,
     pub(super) marketing: bool,
-    /// When the call came.
-    pub(super) started: Instant,
 }
 
 pub(super) async fn post(
@@ -57,12 +51,8 @@ pub(super) async fn post(
         Request::Send(message) => message,
     };
     let new = new_message(sending, call, &params, &message).await?;
-    let limit = sending.started + ACCEPT_TIME_MAX;
-    let accepting = tokio::time::timeout_at(limit, sending.state.engine.accept(new)).await;
-    let accepted: Accepted = match accepting {
-        Ok(accepted) => accepted.map_err(|refusal| refused(&refusal))?,
-        Err(_) => return Err(GraphError::unavailable(RETRY_S)),
-    };
+    let accepting = sending.state.engine.accept(new).await;
+    let accepted: Accepted = accepting.map_err(|refusal| refused(&refusal))?;
     if !accepted.repeat {
         sending
             .state
@@ -223,7 +213,7 @@ fn idempotency(call: &Call, body: &[u8]) -> Result<Option<IdempotencyKey>, Graph
         ));
     }
     let mut hasher = digest::Context::new(&digest::SHA256);
-    hasher.update(path::plain(&call.path).as_bytes());
+    hasher.update(path::plain(call.path()).as_bytes());
     hasher.update(b"\n");
     hasher.update(body);
     let mut body_hash = [0; 32];

@@ -37,7 +37,7 @@ pub(super) async fn serve(
             .await
             .map_err(|error| store_down(&error))?;
         if !page.is_empty() {
-            let mut found = list(call, &page)?;
+            let mut found = list(call, &call.base(state), &page)?;
             if let Some(wanted) = first(&call.query, "summary") {
                 found["summary"] = summary(state, waba, wanted, page.len()).await;
             }
@@ -113,7 +113,7 @@ pub(super) async fn ask_again(
     Some(items)
 }
 
-fn list(call: &Call, page: &Page) -> Result<Value, GraphError> {
+fn list(call: &Call, base: &str, page: &Page) -> Result<Value, GraphError> {
     let items: Vec<(&str, Value)> = page
         .iter()
         .map(|known| &known.record)
@@ -125,7 +125,7 @@ fn list(call: &Call, page: &Page) -> Result<Value, GraphError> {
     let wanted = first(&call.query, "fields").map(fields::read);
     let select = |(_, item): &(&str, Value)| fields::select(item, wanted.as_deref());
     let data: Vec<Value> = items[shown.clone()].iter().map(select).collect();
-    Ok(json!({"data": data, "paging": paging(call, &ids, &shown)}))
+    Ok(json!({"data": data, "paging": paging((call, base), &ids, &shown)}))
 }
 
 /// The counts of an account: the provider's, else what the last sync tells.
@@ -189,7 +189,7 @@ fn place(cursor: &str, ids: &[&str]) -> Result<usize, GraphError> {
     place.ok_or_else(|| GraphError::invalid_parameter("after or before", mend))
 }
 
-fn paging(call: &Call, ids: &[&str], shown: &Range<usize>) -> Value {
+fn paging(of: (&Call, &str), ids: &[&str], shown: &Range<usize>) -> Value {
     let mut paging = Map::new();
     let cursor = |id: &&str| URL_SAFE_NO_PAD.encode(id);
     let (first, last) = (
@@ -200,24 +200,24 @@ fn paging(call: &Call, ids: &[&str], shown: &Range<usize>) -> Value {
         let (before, after) = (cursor(first), cursor(last));
         paging.insert("cursors".into(), json!({"before": before, "after": after}));
         if shown.end < ids.len() {
-            paging.insert("next".into(), link(call, "after", &after).into());
+            paging.insert("next".into(), link(of, "after", &after).into());
         }
         if shown.start > 0 {
-            paging.insert("previous".into(), link(call, "before", &before).into());
+            paging.insert("previous".into(), link(of, "before", &before).into());
         }
     }
     Value::Object(paging)
 }
 
 /// The same call with another cursor and without a token, which the client has.
-fn link(call: &Call, name: &str, cursor: &str) -> String {
+fn link((call, base): (&Call, &str), name: &str, cursor: &str) -> String {
     let kept = |name: &str| !matches!(name, "after" | "before" | "access_token");
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in call.query.iter().filter(|(name, _)| kept(name)) {
         query.append_pair(name, value);
     }
     query.append_pair(name, cursor);
-    format!("{}{}?{}", call.base, call.path, query.finish())
+    format!("{base}{}?{}", call.path(), query.finish())
 }
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ async fn play(profile: &str, code: &str) {
     let metrics = stack.http.get(format!("{}/metrics", stack.url));
     let metrics = metrics.send().await.unwrap().text().await.unwrap();
     let once = "holdline_engine_verdicts_total{to=\"account_fault\"} 1\n";
-    assert!(metrics.contains(once), "confirmed, not come anew: {metrics}");
+    assert!(
+        metrics.contains(once),
+        "confirmed, not come anew: {metrics}"
+    );
     for number in 0..2 {
         until_true("it goes by SMS", || {
             stack

@@ -8,6 +8,7 @@ use crate::http::state::AppState;
 use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::records::{ContactRecord, WA_USER};
 use holdline_engine::request::Recipient;
+use std::sync::Arc;
 
 /// A recipient that was understood.
 pub(super) struct Target {
@@ -128,7 +129,7 @@ async fn by_address(
 ) -> Answer<Target> {
     let store = state.engine.store();
     let known = match store.contact_at_hand(channel, &value) {
-        Some(contact) => Some(Some(contact)),
+        Some(contact) => Some(Some(Arc::unwrap_or_clone(contact))),
         None => {
             let looking = store.contact_by_address(channel, &value);
             state.engine.look(looking).await?

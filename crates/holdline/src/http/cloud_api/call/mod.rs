@@ -10,37 +10,45 @@ pub(crate) use path::Target;
 
 use crate::http::auth::bearer;
 use crate::http::state::AppState;
-use axum::http::{HeaderMap, Method, request};
+use axum::http::{HeaderMap, Method, Uri, request};
 
 /// Most parameters that are read of a query.
 const QUERY_PAIRS_MAX: usize = 1_000;
 
 pub(crate) struct Call {
     pub(crate) method: Method,
-    /// As it came, with its version.
-    pub(crate) path: String,
-    /// As it came, with its token.
-    pub(crate) raw_query: String,
+    uri: Uri,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) target: Target,
-    /// The address under which the caller reaches us, without a slash at its end.
-    pub(crate) base: String,
 }
 
 impl Call {
-    pub(crate) fn new(state: &AppState, parts: request::Parts) -> Self {
-        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let pairs = url::form_urlencoded::parse(raw_query.as_bytes()).into_owned();
+    pub(crate) fn new(parts: request::Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
         Self {
             query: pairs.take(QUERY_PAIRS_MAX).collect(),
-            raw_query,
             target: Target::of(parts.uri.path()),
-            path: parts.uri.path().to_owned(),
-            base: state.base_for(&parts.headers),
+            uri: parts.uri,
             method: parts.method,
             headers: parts.headers,
         }
+    }
+
+    /// As it came, with its version.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// As it came, with its token.
+    pub(crate) fn raw_query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// The address under which the caller reaches us, without a slash at its end.
+    pub(crate) fn base(&self, state: &AppState) -> String {
+        state.base_for(&self.headers)
     }
 
     /// The token: of the header, else of the query; calls that set up webhooks the other way

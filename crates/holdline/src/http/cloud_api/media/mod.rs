@@ -58,7 +58,7 @@ pub(super) async fn show(
         .links
         .path(LinkUse::App, &media.id, state.engine.now());
     Ok(reply::json(&json!({
-        "url": format!("{}{path}", call.base),
+        "url": format!("{}{path}", call.base(state)),
         "mime_type": media.mime,
         "sha256": media.sha256,
         "file_size": media.size,

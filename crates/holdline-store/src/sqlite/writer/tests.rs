@@ -1,6 +1,7 @@
 //! What the writer does with commits that queued together, when one of them cannot be written.
 
 use super::*;
+use crate::sqlite::connection::SqliteOptions;
 use std::sync::mpsc;
 
 type Answer = oneshot::Receiver<StoreResult<Vec<GroupResult>>>;
@@ -28,14 +29,14 @@ fn commit_of(keys: &[&str]) -> (Job, Answer) {
     (Job::Commit(Commit { groups, answer }), answered)
 }
 
-fn run_all(connection: &Connection, jobs: Vec<Job>) {
+fn run_all(connection: &mut Connection, jobs: Vec<Job>) {
     let (sender, receiver) = mpsc::sync_channel(jobs.len());
     for job in jobs {
         sender.send(job).unwrap();
     }
     drop(sender);
-    let log = LogRule::of(&SqliteOptions::new(""));
-    run(connection, &receiver, &log, &Known::default());
+    let mut log = LogRule::of(&SqliteOptions::new(""), connection).unwrap();
+    run(connection, &receiver, &mut log, &Known::default());
 }
 
 fn settings(connection: &Connection) -> Vec<String> {
@@ -48,11 +49,11 @@ fn settings(connection: &Connection) -> Vec<String> {
 
 #[test]
 fn a_commit_that_cannot_be_written_fails_alone() {
-    let connection = database();
+    let mut connection = database();
     let (one, mut first) = commit_of(&["a", "b"]);
     let (two, mut second) = commit_of(&["c", "poison"]);
     let (three, mut third) = commit_of(&["d"]);
-    run_all(&connection, vec![one, two, three]);
+    run_all(&mut connection, vec![one, two, three]);
     assert_eq!(first.try_recv().unwrap().unwrap().len(), 2);
     let error = second.try_recv().unwrap().unwrap_err();
     assert!(
@@ -81,7 +82,7 @@ fn after_a_failed_transaction_the_next_one_begins_anew() {
 
 #[test]
 fn what_was_asked_after_a_commit_is_done_after_it() {
-    let connection = database();
+    let mut connection = database();
     let (one, _first) = commit_of(&["a"]);
     let (answer, mut expired) = oneshot::channel();
     let terms = Expiry {
@@ -99,7 +100,7 @@ fn what_was_asked_after_a_commit_is_done_after_it() {
         Job::Stop { answer: stop },
         late,
     ];
-    run_all(&connection, jobs);
+    run_all(&mut connection, jobs);
     assert_eq!(expired.try_recv().unwrap().unwrap(), 0);
     assert!(second.try_recv().unwrap().is_ok());
     assert!(stopped.try_recv().unwrap().is_ok());

@@ -1,27 +1,23 @@
 //! The one thread that writes. Commits that queued while the last one ran share the next
 //! transaction, and so its one sync; a conflicting group is taken back alone.
 
+mod log;
+
+pub(super) use log::LogRule;
+
 use super::area::{self, WriteError};
 use super::cluster;
-use super::connection::{SqliteOptions, log_of};
 use super::error::{commit_error, store_error};
 use super::known::Known;
-use super::upkeep::backup::LogCopies;
 use holdline_core::Timestamp;
 use holdline_engine::ports::cluster::{Beat, LeaseHeld};
 use holdline_engine::ports::ops::{GroupResult, Groups};
 use holdline_engine::ports::store::{COMMIT_GROUPS_MAX, StoreResult};
 use holdline_engine::ports::{Group, Op, StoreError};
 use rusqlite::Connection;
-use std::fs::Metadata;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
-const PAGE_BYTES: u64 = 4_096;
-/// Moves what can be moved while others read and write.
-const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// Most jobs that wait for the writer.
 pub(super) const JOBS_MAX: usize = 256;
 
@@ -45,6 +41,10 @@ pub(super) enum Job {
         pages: u32,
         answer: oneshot::Sender<StoreResult<()>>,
     },
+    /// Answered when nothing is moved from the log into the file beside the writer.
+    Settle {
+        answer: oneshot::Sender<StoreResult<()>>,
+    },
     /// Ends the thread when all before it is done.
     Stop {
         answer: oneshot::Sender<StoreResult<()>>,
@@ -64,68 +64,8 @@ pub(super) struct Expiry {
     pub(super) limit: usize,
 }
 
-/// When the log is moved into the file.
-pub(super) struct LogRule {
-    path: PathBuf,
-    /// Never by this process: the one that serves does it.
-    leave: bool,
-    /// Who has to read it before.
-    copies: Option<Arc<LogCopies>>,
-    bytes_max: u64,
-}
-
-impl LogRule {
-    pub(super) fn of(options: &SqliteOptions) -> Self {
-        Self {
-            path: log_of(&options.path),
-            leave: options.leave_log,
-            copies: options.copies.clone(),
-            bytes_max: u64::from(options.checkpoint_pages) * PAGE_BYTES,
-        }
-    }
-
-    /// After a commit, with a backup: SQLite itself would not wait for the copy.
-    fn keep_short(&self, connection: &Connection) {
-        let Some(copies) = &self.copies else { return };
-        let long = |file: Metadata| file.len() >= self.bytes_max;
-        if self.path.metadata().is_ok_and(long)
-            && let Err(error) = self.pass(connection, copies)
-        {
-            tracing::warn!(%error, "the log could not be moved into the file");
-        }
-    }
-
-    /// A log that is in the file is begun anew: on a full disk that is room for commits.
-    fn make_room(&self, connection: &Connection) {
-        let passed = match &self.copies {
-            Some(copies) => self.pass(connection, copies),
-            None => checkpoint(connection, PASSIVE).map(drop),
-        };
-        if let Err(error) = passed {
-            tracing::debug!(%error, "the log cannot be moved into the file either");
-        }
-    }
-
-    fn pass(&self, connection: &Connection, copies: &LogCopies) -> StoreResult<()> {
-        copies.read_on();
-        copies.moved(checkpoint(connection, PASSIVE)?);
-        Ok(())
-    }
-
-    /// Moves the log into the file, so that the file alone is the whole database.
-    fn finish(&self, connection: &Connection) -> StoreResult<()> {
-        if self.leave {
-            return Ok(());
-        }
-        if let Some(copies) = &self.copies {
-            copies.read_on();
-        }
-        checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(drop)
-    }
-}
-
 /// Works until it is stopped or nobody is left to ask. Who no longer waits for an answer gets none.
-pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule, known: &Known) {
+pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &mut LogRule, known: &Known) {
     let mut next = jobs.recv().ok();
     while let Some(job) = next.take() {
         match job {
@@ -154,6 +94,9 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>, log: &LogRule, 
                 let set = connection.pragma_update(None, "max_page_count", pages);
                 let _ = answer.send(set.map_err(|error| store_error(&error)));
             }
+            Job::Settle { answer } => {
+                let _ = answer.send(log.settle(connection));
+            }
             Job::Stop { answer } => {
                 let _ = answer.send(log.finish(connection));
                 return;
@@ -180,6 +123,7 @@ fn gather(first: Commit, jobs: &Receiver<Job>) -> (Vec<Commit>, Option<Job>) {
             | Job::Beat { .. }
             | Job::GiveBack { .. }
             | Job::SizeMax { .. }
+            | Job::Settle { .. }
             | Job::Stop { .. } => {
                 return (batch, Some(job));
             }
@@ -351,13 +295,5 @@ fn may_conflict(op: &Op) -> bool {
     }
 }
 
-/// Gives how many frames the log has, moved or not.
-fn checkpoint(connection: &Connection, sql: &str) -> StoreResult<u64> {
-    let frames = connection.query_row(sql, [], |row| row.get::<_, i64>(1));
-    let frames = frames.map_err(|error| store_error(&error))?;
-    Ok(frames.max(0).unsigned_abs())
-}
-
 #[cfg(test)]
-#[path = "writer_tests.rs"]
 mod tests;
