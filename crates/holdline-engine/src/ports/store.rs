@@ -155,11 +155,15 @@ pub trait Store: Send + Sync + 'static {
     fn contact_at_hand(&self, _channel: ChannelKind, _value: &str) -> Option<Arc<ContactRecord>> {
         None
     }
+    /// Who has this address: at hand, or read.
     async fn contact_by_address(
         &self,
         channel: ChannelKind,
         value: &str,
     ) -> StoreResult<Option<ContactRecord>> {
+        if let Some(at_hand) = self.contact_at_hand(channel, value) {
+            return Ok(Some(Arc::unwrap_or_clone(at_hand)));
+        }
         let address = [(channel, value.to_owned())];
         let mut found = self.contacts_by_address(&address).await?;
         Ok(found.pop().flatten())

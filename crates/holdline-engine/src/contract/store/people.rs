@@ -226,8 +226,9 @@ async fn who_is_at_hand_is_as_he_is_stored(store: &dyn Store) {
                     .map(Arc::unwrap_or_clone)
             };
             let before = at_hand();
-            let stored = store.contact_by_address(channel, value).await;
-            let stored = stored.expect("reads");
+            let address = [(channel, value.to_owned())];
+            let stored = store.contacts_by_address(&address).await;
+            let stored = stored.expect("reads").pop().flatten();
             for at_hand in [before, at_hand()] {
                 assert!(
                     at_hand.is_none() || at_hand == stored,

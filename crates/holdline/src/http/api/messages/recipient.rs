@@ -8,7 +8,6 @@ use crate::http::state::AppState;
 use holdline_core::{ChannelKind, ContactId};
 use holdline_engine::ports::records::{ContactRecord, WA_USER};
 use holdline_engine::request::Recipient;
-use std::sync::Arc;
 
 /// A recipient that was understood.
 pub(super) struct Target {
@@ -128,13 +127,8 @@ async fn by_address(
     input: String,
 ) -> Answer<Target> {
     let store = state.engine.store();
-    let known = match store.contact_at_hand(channel, &value) {
-        Some(contact) => Some(Some(Arc::unwrap_or_clone(contact))),
-        None => {
-            let looking = store.contact_by_address(channel, &value);
-            state.engine.look(looking).await?
-        }
-    };
+    let looking = store.contact_by_address(channel, &value);
+    let known = state.engine.look(looking).await?;
     let is_known = known.is_some();
     let recipient = if channel == WA_USER {
         Recipient::WaUser(value.clone())
