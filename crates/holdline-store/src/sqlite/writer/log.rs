@@ -31,7 +31,7 @@ pub(in crate::sqlite) struct LogRule {
     /// Pages of the log after the last commit.
     pages: Arc<AtomicU32>,
     mover: Option<Mover>,
-    /// At how many pages it is moved next: readers may hold back what would be moved.
+    /// At how many pages it is moved next: readers may hold it back, or the disk fail.
     next_at: u32,
 }
 
@@ -68,7 +68,9 @@ impl LogRule {
         }
         let pages = self.pages.load(Ordering::Relaxed);
         if let Err(error) = self.shorten(writer, pages) {
-            tracing::warn!(%error, "the log could not be moved into the file");
+            tracing::warn!(%error, "the log is not moved beside the writer: it does it itself");
+            self.make_room(writer);
+            self.next_at = self.next_at.max(self.later(pages));
         }
     }
 
@@ -111,9 +113,14 @@ impl LogRule {
             copies.moved(moved.pages.into());
         }
         if moved.held_back {
-            self.next_at = moved.pages.saturating_add(self.pages_max / 4);
+            self.next_at = self.later(moved.pages);
         }
         Ok(())
+    }
+
+    /// Not at each commit.
+    fn later(&self, pages: u32) -> u32 {
+        pages.saturating_add(self.pages_max / 4)
     }
 
     /// A log that is in the file is begun anew: on a full disk that is room for commits.

@@ -107,3 +107,34 @@ fn what_was_asked_after_a_commit_is_done_after_it() {
     assert!(never.try_recv().is_err(), "nothing is done after the stop");
     assert_eq!(settings(&connection), ["a", "b"]);
 }
+
+#[test]
+fn the_writer_moves_the_log_where_nobody_else_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("h.db");
+    let options = SqliteOptions {
+        checkpoint_pages: 20,
+        ..SqliteOptions::new(&path)
+    };
+    let mut connection = crate::sqlite::connection::writer(&options).unwrap();
+    crate::sqlite::migrate::migrate(&mut connection).unwrap();
+    let elsewhere = SqliteOptions {
+        path: directory.path().join("is_not_there.db"),
+        ..options
+    };
+    let mut log = LogRule::of(&elsewhere, &mut connection).unwrap();
+    let before = log_pages(&path);
+    for number in 0..1_000 {
+        let set = "INSERT INTO setting VALUES (?1, '1')";
+        connection.execute(set, [number.to_string()]).unwrap();
+        log.keep_short(&connection);
+    }
+    assert!(log_pages(&path) < before + 40, "{}", log_pages(&path));
+}
+
+fn log_pages(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path.with_extension("db-wal"))
+        .unwrap()
+        .len()
+        / 4_096
+}
