@@ -120,16 +120,31 @@ async fn answer_all<Q, A, F>(
     }
 }
 
-/// Looks by all addresses of all at once: most who are not at hand are new, and have none of them.
+/// Looks by the first address of each, then by the next of those that nobody was found by: most
+/// people are known by their first.
 async fn owners(
     store: &dyn Store,
     people: Vec<Vec<Address>>,
 ) -> Result<Vec<Option<ContactRecord>>, StoreError> {
-    let counts: Vec<usize> = people.iter().map(Vec::len).collect();
-    let addresses = people.concat();
-    let mut found = store.contacts_by_address(&addresses).await?.into_iter();
-    let first_of = |count| found.by_ref().take(count).fold(None, Option::or);
-    Ok(counts.into_iter().map(first_of).collect())
+    let mut found: Vec<Option<ContactRecord>> = people.iter().map(|_| None).collect();
+    let mut people: Vec<_> = people.into_iter().map(Vec::into_iter).enumerate().collect();
+    loop {
+        let next = |(place, left): &mut (usize, std::vec::IntoIter<Address>)| {
+            found[*place].is_none().then(|| left.next()).flatten()
+        };
+        let asked: Vec<(usize, Address)> = people
+            .iter_mut()
+            .filter_map(|person| next(person).map(|address| (person.0, address)))
+            .collect();
+        if asked.is_empty() {
+            return Ok(found);
+        }
+        let (places, addresses): (Vec<usize>, Vec<Address>) = asked.into_iter().unzip();
+        let owners = store.contacts_by_address(&addresses).await?;
+        for (place, owner) in places.into_iter().zip(owners) {
+            found[place] = owner;
+        }
+    }
 }
 
 impl std::fmt::Debug for BatchLoop {

@@ -153,7 +153,12 @@ fn set_up_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -32_768)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Until the writer of a store has its own rule for that.
+    let pages = match options.leave_log || options.copies.is_some() {
+        true => 0,
+        false => options.checkpoint_pages,
+    };
+    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
     let log_bytes_max = if options.copies.is_some() {
         0
     } else {

@@ -70,7 +70,6 @@ impl LogRule {
         if let Err(error) = self.shorten(writer, pages) {
             tracing::warn!(%error, "the log is not moved beside the writer: it does it itself");
             self.make_room(writer);
-            self.next_at = self.next_at.max(self.later(pages));
         }
     }
 
@@ -112,15 +111,18 @@ impl LogRule {
         if let Some(copies) = &self.copies {
             copies.moved(moved.pages.into());
         }
-        if moved.held_back {
-            self.next_at = self.later(moved.pages);
+        match moved.whole {
+            // The next commit begins it anew.
+            true => self.pages.store(0, Ordering::Relaxed),
+            false => self.try_later(),
         }
         Ok(())
     }
 
     /// Not at each commit.
-    fn later(&self, pages: u32) -> u32 {
-        pages.saturating_add(self.pages_max / 4)
+    fn try_later(&mut self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        self.next_at = pages.saturating_add(self.pages_max / 4);
     }
 
     /// A log that is in the file is begun anew: on a full disk that is room for commits.
@@ -128,6 +130,7 @@ impl LogRule {
         self.mover = None;
         if let Err(error) = self.pass(writer) {
             tracing::debug!(%error, "the log cannot be moved into the file either");
+            self.try_later();
         }
     }
 
@@ -220,7 +223,8 @@ enum Mode {
 struct Moved {
     /// Of the log, moved or not.
     pages: u32,
-    held_back: bool,
+    /// Nothing of it is only in the log.
+    whole: bool,
 }
 
 fn checkpoint(connection: &Connection, mode: Mode) -> StoreResult<Moved> {
@@ -229,10 +233,10 @@ fn checkpoint(connection: &Connection, mode: Mode) -> StoreResult<Moved> {
         Mode::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     let moved = connection.query_row(sql, [], |row| {
-        let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let (busy, pages, moved): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Moved {
             pages: u32::try_from(pages.max(0)).unwrap_or(u32::MAX),
-            held_back: moved < pages,
+            whole: !busy && moved >= pages,
         })
     });
     moved.map_err(|error| store_error(&error))

@@ -37,7 +37,7 @@ use std::time::Duration;
 const TIMEOUT_RETRY_S: u32 = 5;
 /// Clients give up after 5 s: whatever the configuration says, they are answered before. A message
 /// that is not safe by then is refused.
-const CALL_TIME_MAX: Duration = Duration::from_millis(3_500);
+const CALL_TIME_MAX: Duration = Duration::from_millis(3_800);
 
 /// Takes every call whose path is no other part of this server.
 pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> Response {
